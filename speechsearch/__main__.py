@@ -1,0 +1,5 @@
+"""``python -m speechsearch`` is the ``speechsearch`` command."""
+
+from speechsearch.cli import main
+
+main()

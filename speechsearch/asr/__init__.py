@@ -1,0 +1,1 @@
+"""From audio to letters: acoustic models and CTC."""

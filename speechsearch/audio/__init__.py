@@ -1,0 +1,1 @@
+"""Sound in: a microphone, or a recording that plays like one."""

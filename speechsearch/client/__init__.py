@@ -1,0 +1,1 @@
+"""The speaking side: connection, terminal view, desktop."""

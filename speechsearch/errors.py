@@ -1,0 +1,173 @@
+"""The one exception tree. Every message says what was wrong and what to do next.
+
+SpeechsearchError
+├── ConfigError            a setting is missing, unknown or out of range
+├── AudioError             sound could not be had
+│   ├── DeviceError        no such device, denied, or gone
+│   └── AudioFileError     a recording that cannot be read
+├── ModelError             a model folder that is missing, damaged or does not fit
+├── CatalogueError         a catalogue that cannot be read or indexed
+│   └── SearchIndexError   an index on disk that is missing or damaged
+├── WireError              a message of the other side that the protocol does not allow
+│   ├── MalformedMessage   not decodable, unknown type, wrong field
+│   ├── MessageTooLarge    over the limit told in ``ready``
+│   ├── OutOfOrder         legal message, wrong moment
+│   ├── SamplePositionError  audio that does not continue where the last ended
+│   ├── LateAudio          audio or control for an utterance that has ended
+│   ├── WrongSampleRate    not the rate the protocol carries
+│   ├── UnsupportedProtocol  another protocol or version
+│   ├── Unauthorized       missing or wrong token, or an origin that may not connect
+│   ├── RateLimited        more messages a second than allowed
+│   └── SessionLimit       a session longer than allowed
+├── Overloaded             a queue is full or there are too many connections
+├── DeadlineExceeded       the answer was not ready in time
+└── ServerUnavailable      nobody listens, or the port is taken
+"""
+
+from __future__ import annotations
+
+
+class SpeechsearchError(Exception):
+    """Root of all errors of the package; ``code`` goes over the wire, ``hint`` says what to do."""
+
+    code = "internal"
+    fatal = False
+    """Whether the connection ends with this error."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.hint}" if self.hint else self.message
+
+
+class ConfigError(SpeechsearchError):
+    """A setting is missing, unknown or out of range."""
+
+    code = "config"
+
+
+class AudioError(SpeechsearchError):
+    """Sound could not be had."""
+
+    code = "audio"
+
+
+class DeviceError(AudioError):
+    """No such input device, access denied, or the device vanished."""
+
+    code = "audio_device"
+
+
+class AudioFileError(AudioError):
+    """A recording that cannot be read."""
+
+    code = "audio_file"
+
+
+class ModelError(SpeechsearchError):
+    """A model folder that is missing, damaged or does not fit its architecture."""
+
+    code = "model"
+
+
+class CatalogueError(SpeechsearchError):
+    """A catalogue that cannot be read or indexed."""
+
+    code = "catalogue"
+
+
+class SearchIndexError(CatalogueError):
+    """An index on disk that is missing or damaged."""
+
+    code = "index"
+
+
+class WireError(SpeechsearchError):
+    """A message of the other side that the protocol does not allow."""
+
+    code = "protocol"
+
+
+class MalformedMessage(WireError):
+    """Not decodable, of unknown type, or with a wrong field."""
+
+    code = "malformed"
+
+
+class MessageTooLarge(WireError):
+    """Over a limit told in ``ready``."""
+
+    code = "too_large"
+
+
+class OutOfOrder(WireError):
+    """A legal message at the wrong moment."""
+
+    code = "out_of_order"
+
+
+class SamplePositionError(WireError):
+    """Audio that does not continue where the last ended."""
+
+    code = "sample_position"
+
+
+class LateAudio(WireError):
+    """Audio or control for an utterance that has ended."""
+
+    code = "late"
+
+
+class WrongSampleRate(WireError):
+    """Not the rate the protocol carries."""
+
+    code = "wrong_rate"
+    fatal = True
+
+
+class UnsupportedProtocol(WireError):
+    """Another protocol, version or option than this server speaks."""
+
+    code = "unsupported"
+    fatal = True
+
+
+class Unauthorized(WireError):
+    """A missing or wrong token, or an origin that may not connect."""
+
+    code = "unauthorized"
+    fatal = True
+
+
+class RateLimited(WireError):
+    """More messages a second than allowed."""
+
+    code = "rate_limited"
+
+
+class SessionLimit(WireError):
+    """The session lasted longer or carried more than allowed."""
+
+    code = "session_limit"
+    fatal = True
+
+
+class Overloaded(SpeechsearchError):
+    """A queue is full or there are too many connections."""
+
+    code = "overloaded"
+
+
+class DeadlineExceeded(SpeechsearchError):
+    """The answer was not ready in time."""
+
+    code = "deadline"
+
+
+class ServerUnavailable(SpeechsearchError):
+    """Nobody listens at the address, or the port is taken."""
+
+    code = "unavailable"

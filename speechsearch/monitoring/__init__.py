@@ -1,0 +1,1 @@
+"""Watching every arrow of the pipeline without touching it."""

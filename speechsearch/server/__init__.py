@@ -1,0 +1,1 @@
+"""The answering side: one ASGI app for sockets, health, metrics and search."""

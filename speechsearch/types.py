@@ -1,0 +1,122 @@
+"""The nouns that stages hand to one another. Audio is float32 [samples], 16 kHz mono, -1..1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SAMPLE_RATE_HZ = 16_000
+"""The one rate inside the pipeline; the shells resample to it."""
+
+Audio = npt.NDArray[np.float32]
+"""float32 [samples], 16 kHz mono, -1..1"""
+
+LogProbs = npt.NDArray[np.float32]
+"""float32 [frames, letters], natural logarithm, each row sums to one"""
+
+
+def ms_to_samples(ms: float) -> int:
+    """Whole samples in a span at 16 kHz."""
+    return round(ms * SAMPLE_RATE_HZ / 1000)
+
+
+def samples_to_ms(samples: int) -> float:
+    """Length of a span at 16 kHz."""
+    return samples * 1000 / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chunk:
+    """A piece of the session's time line: ``samples`` begin at position ``start_sample``."""
+
+    samples: Audio
+    start_sample: int
+
+    @property
+    def end_sample(self) -> int:
+        """Position one past the last sample."""
+        return self.start_sample + len(self.samples)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Utterance:
+    """Speech between two endpoints, pre-roll included."""
+
+    number: int
+    samples: Audio
+    start_sample: int
+
+    @property
+    def duration_ms(self) -> float:
+        """Length, silence at the ends included."""
+        return samples_to_ms(len(self.samples))
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word on the session's time line."""
+
+    word: str
+    start_s: float
+    end_s: float
+    confidence: float
+    """0..1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One reading of an utterance."""
+
+    text: str
+    confidence: float
+    """0..1"""
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item of a catalogue."""
+
+    id: str
+    title: str
+    aliases: tuple[str, ...] = ()
+    url: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    """All other columns, as they came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One item found; best first in a list of hits."""
+
+    id: str
+    title: str
+    score: float
+    """0..1, comparable within one answer"""
+    why: str
+    """What put it here: ``text`` or ``sound``"""
+    url: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the server side knows of one utterance."""
+
+    utterance: int
+    hypotheses: tuple[Hypothesis, ...]
+    """n-best, best first; empty when there was no speech"""
+    hits: tuple[Hit, ...]
+    timings_ms: dict[str, float]
+    model: str
+    ear: str = "ctc"
+    continues: int | None = None
+    """The earlier utterance that this one takes in"""
+
+    @property
+    def text(self) -> str:
+        """The best reading, empty when there was no speech."""
+        return self.hypotheses[0].text if self.hypotheses else ""

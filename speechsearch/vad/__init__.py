@@ -1,0 +1,1 @@
+"""Where speech is: detectors and the endpointer."""

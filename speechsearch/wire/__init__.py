@@ -1,0 +1,1 @@
+"""The protocol ``speechsearch.v1``: messages, codec, sessions; no sockets here."""
