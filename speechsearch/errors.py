@@ -34,10 +34,12 @@ class SpeechsearchError(Exception):
     fatal = False
     """Whether the connection ends with this error."""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", utterance: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.utterance = utterance
+        """The utterance that gets no answer because of it, where there is one."""
 
     def __str__(self) -> str:
         return f"{self.message}. {self.hint}" if self.hint else self.message

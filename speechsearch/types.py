@@ -115,6 +115,8 @@ class Result:
     ear: str = "ctc"
     continues: int | None = None
     """The earlier utterance that this one takes in"""
+    why_nothing: str = ""
+    """What the sound was taken for where there is no hypothesis"""
 
     @property
     def text(self) -> str:

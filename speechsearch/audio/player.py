@@ -1,0 +1,111 @@
+"""A recording that plays like a microphone: in real time, N times as fast, or as fast as it goes.
+
+After its last sample its own noise floor goes on, so that an endpoint is found the way it would
+be live: nothing tells the listener that the file has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from speechsearch.audio.source import BLOCK_SAMPLES, Block, SourceNotice
+from speechsearch.clock import Clock, monotonic_s
+from speechsearch.errors import AudioFileError
+from speechsearch.types import SAMPLE_RATE_HZ, Audio, ms_to_samples
+
+MAX_FILE_S = 4 * 3600
+
+
+def read_audio(path: Path, max_s: float = MAX_FILE_S) -> Audio:
+    """float32 [samples], 16 kHz mono, -1..1, of any file libsndfile reads.
+
+    Raises AudioFileError where it is missing, no audio, empty, too long or not finite.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            if file.frames > max_s * file.samplerate:
+                raise AudioFileError(
+                    f"{path} is longer than {max_s / 60:.0f} minutes", hint="Cut it into pieces"
+                )
+            frames, rate_hz = file.read(dtype="float32", always_2d=True), file.samplerate
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise AudioFileError(
+            f"{path} cannot be read: {getattr(error, 'error_string', None) or error}",
+            hint="WAV, FLAC, Ogg/Opus, Ogg/Vorbis and MP3 are read",
+        ) from error
+    if not len(frames):
+        raise AudioFileError(f"{path} holds no sound", hint="Its length is zero samples")
+    if not np.isfinite(frames).all():
+        raise AudioFileError(f"{path} holds samples that are not numbers", hint="Convert it anew")
+    mono: Audio = frames.mean(axis=1, dtype=np.float32)
+    if rate_hz != SAMPLE_RATE_HZ:
+        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ)
+    return mono
+
+
+def noise_floor(samples: Audio, length_samples: int) -> Audio:
+    """Sound like the quietest 100 ms of a recording: its spectrum with random phases.
+
+    Deterministic for a recording; float32 [length_samples].
+    """
+    span = min(ms_to_samples(100), len(samples))
+    starts = range(0, len(samples) - span + 1, max(1, span // 2))
+    quietest = min(starts, key=lambda start: float(np.square(samples[start : start + span]).sum()))
+    piece = samples[quietest : quietest + span]
+    random = np.random.default_rng(0)
+    noise = random.standard_normal(length_samples + span)
+    shaped = np.fft.irfft(
+        np.fft.rfft(noise) * np.abs(np.fft.rfft(piece * np.hanning(span), len(noise))), len(noise)
+    )[:length_samples]
+    level = np.sqrt(np.mean(np.square(piece))) / (np.sqrt(np.mean(np.square(shaped))) + 1e-12)
+    floor: Audio = (shaped * level).astype(np.float32)
+    return floor
+
+
+class Player:
+    """Plays float32 [samples], then the noise floor for ``tail_s`` or until ``stop``."""
+
+    overruns = 0
+
+    def __init__(
+        self,
+        samples: Audio,
+        *,
+        name: str = "recording",
+        speed: float = 1.0,
+        tail_s: float = 3.0,
+        clock: Clock = monotonic_s,
+    ) -> None:
+        self.name = name
+        self._samples = samples
+        self._speed = speed
+        self._tail = noise_floor(samples, round(tail_s * SAMPLE_RATE_HZ))
+        self._clock = clock
+        self._stopped = False
+        self.started_s = 0.0
+        """Clock instant of the first sample: sample n is heard n / 16000 s later at speed 1"""
+
+    def stop(self) -> None:
+        """End after the present block."""
+        self._stopped = True
+
+    async def blocks(self) -> AsyncIterator[Block | SourceNotice]:
+        """20 ms at a time, each when its last sample would have been heard."""
+        sound = np.concatenate([self._samples, self._tail])
+        self.started_s = self._clock()
+        for start in range(0, len(sound), BLOCK_SAMPLES):
+            block = sound[start : start + BLOCK_SAMPLES]
+            due_s = self._clock()
+            if self._speed:
+                elapsed_s = (start + len(block)) / SAMPLE_RATE_HZ / self._speed
+                due_s = self.started_s + elapsed_s
+            await asyncio.sleep(max(0.0, due_s - self._clock()))
+            if self._stopped:
+                return
+            yield Block(block, due_s)

@@ -1,0 +1,40 @@
+"""What a source of sound is: blocks in order, each with the instant it was heard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from speechsearch.types import Audio
+
+BLOCK_SAMPLES = 320
+"""20 ms: the step in which sound moves through the client."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Sound as it arrives: float32 [n], 16 kHz mono."""
+
+    samples: Audio
+    heard_at_s: float
+    """Clock instant at which its last sample was heard"""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNotice:
+    """Something the person should know about the source, e.g. that the device vanished."""
+
+    message: str
+
+
+class Source(Protocol):
+    """A microphone, or a recording that plays like one."""
+
+    name: str
+    overruns: int
+    """Times the device had sound that nobody fetched in time"""
+
+    def blocks(self) -> AsyncIterator[Block | SourceNotice]:
+        """Blocks as they are heard, until the source ends or is closed."""
+        ...

@@ -1,0 +1,297 @@
+"""The ``speechsearch`` command: thin verbs over the shells."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from speechsearch import __version__
+from speechsearch.config import Settings, load_settings
+from speechsearch.errors import SpeechsearchError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Voice search on your own machine: speak, and the hits are on the screen.",
+)
+models_app = typer.Typer(no_args_is_help=True, help="The acoustic models at hand.")
+app.add_typer(models_app, name="models")
+
+errors = Console(stderr=True, highlight=False)
+output = Console(highlight=False)
+
+IndexOption = Annotated[
+    str, typer.Option("--index", metavar="DIR", help="Index to search; the demo books if not given")
+]
+ModelOption = Annotated[
+    str, typer.Option("--model", metavar="NAME", help="Acoustic model: a name or a folder")
+]
+ServerOption = Annotated[
+    str, typer.Option("--server", metavar="URL", help="Server to use, e.g. ws://127.0.0.1:8765")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout")]
+
+
+def _fail(error: SpeechsearchError) -> NoReturn:
+    errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _reports(verb: Callable[..., None]) -> Callable[..., None]:
+    """Turn the package's errors into a sentence and exit 1, Ctrl-C into exit 130."""
+
+    @wraps(verb)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            verb(*args, **kwargs)
+        except SpeechsearchError as error:
+            _fail(error)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+    return wrapped
+
+
+def _settings(index: str = "", model: str = "", **more: Any) -> Settings:
+    """Settings with what the command line named on top."""
+    settings = load_settings()
+    changes: dict[str, dict[str, Any]] = {}
+    if index:
+        changes["search"] = {"index": str(Path(index).absolute())}
+    if model:
+        folder = Path(model)
+        changes["asr"] = {"model": str(folder.absolute()) if folder.is_dir() else model}
+    for section, values in more.items():
+        changes[section] = {k: v for k, v in values.items() if v is not None}
+    return load_settings(**changes) if changes else settings
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        output.print(f"speechsearch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say it and end")
+    ] = False,
+) -> None:
+    """Voice search on your own machine: speak, and the hits are on the screen."""
+    del version
+
+
+@app.command()
+@_reports
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [8765]")] = None,
+    index: IndexOption = "",
+    model: ModelOption = "",
+) -> None:
+    """Answer clients over a websocket, until SIGTERM or Ctrl-C.
+
+    Example: speechsearch serve --port 8765 --index ./my-index
+    """
+    from speechsearch.server.assemble import build_app
+    from speechsearch.server.run import bind, run
+
+    settings = _settings(index, model, server={"host": host, "port": port})
+    listening = bind(settings.server)
+    errors.print(
+        f"speechsearch serves ws://{settings.server.host}:{listening.getsockname()[1]}/v1/stream",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+    run(build_app(settings), listening)
+
+
+@app.command()
+@_reports
+def listen(
+    index: IndexOption = "",
+    model: ModelOption = "",
+    server: ServerOption = "",
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Input device: number or part of its name")
+    ] = None,
+    or_play: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Play the recordings there where no microphone is"),
+    ] = None,
+) -> None:
+    """Listen to the microphone and show what is found; JSON lines where stdout is no terminal.
+
+    Example: speechsearch listen --index ./my-index --device headset
+    """
+    from speechsearch.client.session import Setup, listen_or_play
+
+    setup = Setup(_settings(index, model), server, _server_arguments(index, model))
+    asyncio.run(listen_or_play(setup, device, or_play))
+
+
+@app.command()
+@_reports
+def query(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings")],
+    index: IndexOption = "",
+    model: ModelOption = "",
+    server: ServerOption = "",
+    as_json: JsonOption = False,
+    speed: Annotated[
+        float, typer.Option(min=0, help="Times real time; 0 = as fast as it goes")
+    ] = 1.0,
+) -> None:
+    """Send recordings the way the microphone goes: client, VAD, socket, server.
+
+    Example: speechsearch query audio_fixtures/*.flac --json --speed 0
+    """
+    from speechsearch.client.session import Setup, query_files
+
+    setup = Setup(_settings(index, model), server, _server_arguments(index, model))
+    show = _print_json if as_json else _print_answer
+    if asyncio.run(query_files(files, setup, speed, show)):
+        raise typer.Exit(1)
+
+
+@app.command("index")
+@_reports
+def index_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL, CSV or TSV catalogue")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the index goes")],
+) -> None:
+    """Build an index of a catalogue with `id`, `title` and any other columns.
+
+    Example: speechsearch index films.csv --out ./films
+    """
+    from rich.progress import Progress
+
+    from speechsearch.search.catalogue import read_catalogue
+    from speechsearch.search.embedded import build_index
+
+    with Progress(console=errors) as progress:
+        reading = progress.add_task("reading", total=None)
+        read = read_catalogue(file, lambda row: progress.update(reading, completed=row))
+        progress.update(reading, total=len(read.entries) + len(read.bad))
+        writing = progress.add_task("indexing", total=len(read.entries))
+        build_index(read.entries, out, lambda done: progress.update(writing, completed=done))
+    for bad in read.bad:
+        errors.print(f"{file}:{bad.line}: left out: {bad.reason}", markup=False, soft_wrap=True)
+    output.print(f"{len(read.entries)} entries in {out}, {len(read.bad)} rows left out")
+
+
+@app.command()
+@_reports
+def devices() -> None:
+    """List the microphones.
+
+    Example: speechsearch devices
+    """
+    from speechsearch.audio.capture import input_devices
+
+    table = Table("", "input", "channels", "rate", box=None)
+    for device in input_devices():
+        mark = "*" if device.is_default else " "
+        rate = f"{device.rate_hz} Hz"
+        table.add_row(f"{mark}{device.number}", device.name, str(device.channels), rate)
+    output.print(table if table.rows else "no microphone: speechsearch doctor says what to do")
+
+
+@models_app.command("list")
+@_reports
+def models_list() -> None:
+    """List the models at hand.
+
+    Example: speechsearch models list
+    """
+    from speechsearch.asr.folder import list_models
+
+    table = Table("model", "version", "language", "parameters", "licence", box=None)
+    for folder in list_models([load_settings().models_dir]):
+        about = folder.manifest
+        table.add_row(
+            about.name, about.version, about.language, f"{about.parameters:,}", about.licence
+        )
+    output.print(table)
+
+
+@models_app.command("show")
+@_reports
+def models_show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Print a model's manifest.
+
+    Example: speechsearch models show w2v2-starter
+    """
+    import msgspec
+
+    from speechsearch.asr.folder import find_model
+
+    folder = find_model(name, [load_settings().models_dir])
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(folder.manifest)).decode() + "\n")
+
+
+@models_app.command("verify")
+@_reports
+def models_verify(name: Annotated[str, typer.Argument(metavar="NAME")] = "") -> None:
+    """Check the files of one model, or of all, against their sha256.
+
+    Example: speechsearch models verify
+    """
+    from speechsearch.asr.folder import find_model, list_models
+
+    where = [load_settings().models_dir]
+    for folder in [find_model(name, where)] if name else list_models(where):
+        folder.verify()
+        output.print(f"{folder.manifest.name}: whole")
+
+
+@app.command()
+@_reports
+def doctor() -> None:
+    """Say what is here, what is missing, and how to get it.
+
+    Example: speechsearch doctor
+    """
+    from speechsearch.client.doctor import examine
+
+    well = True
+    for finding in examine(load_settings()):
+        well &= finding.well
+        output.print(
+            f"{'ok  ' if finding.well else 'MISS'} {finding}", soft_wrap=True, markup=False
+        )
+    if not well:
+        raise typer.Exit(1)
+
+
+def _server_arguments(index: str, model: str) -> tuple[str, ...]:
+    arguments = ("--index", str(Path(index).absolute())) if index else ()
+    return arguments + (("--model", model) if model else ())
+
+
+def _print_json(_file: Path, found: dict[str, Any]) -> None:
+    print(json.dumps(found, ensure_ascii=False), flush=True)
+
+
+def _print_answer(file: Path, found: dict[str, Any]) -> None:
+    timing_ms = found["timings_ms"]["end_of_speech_to_results"]
+    output.print(
+        f"{file}  “{found['text']}”  {timing_ms:.0f} ms after the end of speech", markup=False
+    )
+    for place, hit in enumerate(found["hits"][:5], 1):
+        output.print(f"  {place}. {hit['title']}  {hit['score']:.2f}", markup=False)
+
+
+def main() -> None:
+    """Run the command."""
+    app()

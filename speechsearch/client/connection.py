@@ -1,0 +1,221 @@
+"""The socket of the client: connects, comes back with backoff, loses nothing that was spoken."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from speechsearch.errors import MalformedMessage, ServerUnavailable
+from speechsearch.types import Chunk
+from speechsearch.vad import endpointer as vad
+from speechsearch.wire import messages as m
+from speechsearch.wire.client_session import ClientSession
+from speechsearch.wire.codec import encode_message
+
+_SUBPROTOCOL = Subprotocol(m.PROTOCOL)
+FIRST_RETRY_S = 0.25
+LAST_RETRY_S = 5.0
+STABLE_S = 10.0
+"""A connection that held this long was a good one: backoff begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionState:
+    """What became of the connection, in words for the person."""
+
+    state: Literal["connected", "resumed", "lost"]
+    message: str
+    retry_in_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An utterance that waited too long for a server and is forgotten."""
+
+    utterance: int
+
+
+ConnectionEvent = m.ServerMessage | ConnectionState | GivenUp
+
+
+class Connection:
+    """Hand it what the segmenter says; it hands back what the server says, in order."""
+
+    def __init__(self, url: str, token: str = "", *, retry: bool = True) -> None:
+        self.url = url
+        self.bytes_sent = 0
+        self._session = ClientSession(token)
+        self._retry = retry
+        self._socket: ClientConnection | None = None
+        self._utterance = 0
+        self._outgoing: deque[str | bytes] = deque()
+        self._wake = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._over = False
+        self._events: asyncio.Queue[ConnectionEvent | None] = asyncio.Queue()
+
+    @property
+    def awaiting(self) -> tuple[int, ...]:
+        """Utterances started and not answered yet."""
+        return self._session.awaiting
+
+    @property
+    def utterance(self) -> int:
+        """Number of the newest utterance."""
+        return self._utterance
+
+    def submit(self, event: vad.Event | Chunk) -> None:
+        """Say what the segmenter said; goes out at once, or as soon as there is a connection."""
+        frame: str | bytes
+        match event:
+            case vad.SpeechStart(start_sample):
+                self._utterance, frame = self._session.start(start_sample)
+                given_up = self._session.give_up_oldest()
+                if given_up is not None:
+                    self._events.put_nowait(GivenUp(given_up))
+            case Chunk():
+                frame = self._session.audio(self._utterance, event)
+            case vad.Pause(sample):
+                frame = encode_message(m.Pause(utterance=self._utterance, sample=sample))
+            case vad.Resume(sample):
+                frame = encode_message(m.Resume(utterance=self._utterance, sample=sample))
+            case vad.SpeechEnd(end_sample, _, reason):
+                frame = self._session.end(
+                    m.SpeechEnd(utterance=self._utterance, end_sample=end_sample, reason=reason)
+                )
+        self._send(frame)
+
+    async def room(self) -> None:
+        """Return once another utterance may start; for sources that can wait."""
+        while len(self.awaiting) >= self._session.limits.max_unanswered // 2 and not self._over:
+            self._answered.clear()
+            await self._answered.wait()
+
+    async def settled(self) -> None:
+        """Return once every utterance has its answer or is given up."""
+        while self.awaiting and not self._over:
+            self._answered.clear()
+            await self._answered.wait()
+
+    def cancel(self, end_sample: int) -> None:
+        """Withdraw the open utterance: no answer is wanted."""
+        self._send(
+            self._session.end(
+                m.SpeechEnd(utterance=self._utterance, end_sample=end_sample, reason="cancel")
+            )
+        )
+
+    def say(self, message: m.Search | m.Feedback | m.Flush) -> None:
+        """A typed query or what the person did with an answer; dropped while there is no server."""
+        self._send(encode_message(message))
+
+    async def events(self) -> AsyncIterator[ConnectionEvent]:
+        """Messages of the server and what becomes of the connection, until ``close``."""
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Connection]:
+        """Stay connected while the block runs; says bye at its end."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield self
+        finally:
+            await self._say_bye()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            self._events.put_nowait(None)
+
+    async def _run(self) -> None:
+        delay_s, loop = FIRST_RETRY_S, asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            try:
+                await self._converse()
+                lost = "the server closed the connection"
+            except (OSError, WebSocketException, MalformedMessage, ServerUnavailable) as error:
+                lost = _reason(error)
+            self._socket = None
+            if loop.time() - began_s > STABLE_S:
+                delay_s = FIRST_RETRY_S
+            self._events.put_nowait(ConnectionState("lost", lost, delay_s))
+            if not self._retry:
+                self._over = True
+                self._answered.set()
+                self._events.put_nowait(None)
+                return
+            await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))  # noqa: S311
+            delay_s = min(LAST_RETRY_S, 2 * delay_s)
+
+    async def _converse(self) -> None:
+        """One connection from hello to its end."""
+        async with connect(
+            self.url, compression=None, subprotocols=[_SUBPROTOCOL], max_size=2**22
+        ) as socket:
+            await socket.send(self._session.hello())
+            first = self._session.receive(str(await socket.recv()))
+            if isinstance(first, m.Error):
+                raise ServerUnavailable(first.message, hint=first.hint)
+            if not isinstance(first, m.Ready):
+                raise MalformedMessage(f"the server began with {type(first).__name__}")
+            self._outgoing.clear()
+            self._outgoing.extend(self._session.welcome(first))
+            self._socket = socket
+            self._events.put_nowait(
+                ConnectionState("resumed" if first.resumed else "connected", first.model)
+            )
+            self._events.put_nowait(first)
+            pump = asyncio.create_task(self._pump(socket))
+            try:
+                async for text in socket:
+                    self._events.put_nowait(self._session.receive(str(text)))
+                    self._answered.set()
+            finally:
+                pump.cancel()
+                await asyncio.gather(pump, return_exceptions=True)
+
+    def _send(self, frame: str | bytes) -> None:
+        """Queue a frame; while there is no socket the session alone remembers it."""
+        if self._socket is not None:
+            self._outgoing.append(frame)
+            self._wake.set()
+
+    async def _pump(self, socket: ClientConnection) -> None:
+        """Send what is queued, in order."""
+        while True:
+            while self._outgoing:
+                frame = self._outgoing.popleft()
+                await socket.send(frame)
+                self.bytes_sent += len(frame)
+            self._wake.clear()
+            await self._wake.wait()
+
+    async def _say_bye(self) -> None:
+        if self._socket is not None:
+            try:
+                async with asyncio.timeout(1):
+                    await self._socket.send(encode_message(m.Bye()))
+                    await self._socket.wait_closed()
+            except (ConnectionClosed, TimeoutError):
+                pass
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case InvalidStatus():
+            return f"the server refused the connection (HTTP {error.response.status_code})"
+        case ConnectionRefusedError():
+            return "nobody listens at the server's address"
+        case ConnectionClosed():
+            return "the connection to the server broke"
+        case _:
+            return str(error) or type(error).__name__

@@ -1,0 +1,90 @@
+"""A server of one's own: started for a client that was given none, ended with it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from speechsearch.config import PRIVATE_SERVER_ENV
+from speechsearch.errors import ServerUnavailable
+
+START_TIMEOUT_S = 120.0
+"""The first start on a machine compiles the sound scorer."""
+
+
+def socket_url(host: str, port: int) -> str:
+    """Where the websocket of a server is."""
+    return f"ws://{f'[{host}]' if ':' in host else host}:{port}/v1/stream"
+
+
+def is_ready(host: str, port: int) -> bool:
+    """Whether a warm server answers there."""
+    try:
+        with urllib.request.urlopen(
+            f"http://{f'[{host}]' if ':' in host else host}:{port}/readyz", timeout=2
+        ) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@asynccontextmanager
+async def private_server(arguments: Sequence[str] = ()) -> AsyncIterator[str]:
+    """Run ``speechsearch serve`` with further arguments on a free port; yields its socket's URL.
+
+    Raises ServerUnavailable with what it said where it does not start.
+    """
+    port = _free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "speechsearch", "serve", "--port", str(port), *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, PRIVATE_SERVER_ENV: "1", "NO_COLOR": "1"},
+    )  # fmt: skip
+    said: list[str] = []
+    reader = asyncio.create_task(_collect(process, said))
+    try:
+        await _wait_until_ready(process, port, said)
+        yield socket_url("127.0.0.1", port)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        await reader
+
+
+async def _wait_until_ready(
+    process: asyncio.subprocess.Process, port: int, said: list[str]
+) -> None:
+    try:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while not await asyncio.to_thread(is_ready, "127.0.0.1", port):
+                if process.returncode is not None:
+                    raise ServerUnavailable(
+                        f"the private server did not start: {' '.join(said[-5:]) or 'no reason'}",
+                        hint="speechsearch doctor says what is missing",
+                    )
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise ServerUnavailable(
+            f"the private server was not ready within {START_TIMEOUT_S:.0f} s"
+        ) from None
+
+
+async def _collect(process: asyncio.subprocess.Process, said: list[str]) -> None:
+    assert process.stderr is not None  # noqa: S101 - it was asked for as a pipe
+    async for line in process.stderr:
+        said.append(line.decode(errors="replace").strip())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,171 @@
+"""The client's core: a source of sound through VAD and socket to answers, each one timed.
+
+The four instants: t0 acoustic end of speech, t1 endpoint decision, t2 final transcript on the
+server, t3 results here. Without a label t0 is the end of the last frame that was speech.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from speechsearch.audio.source import Block, Source, SourceNotice
+from speechsearch.client.connection import Connection, ConnectionState, GivenUp
+from speechsearch.clock import Clock, monotonic_s
+from speechsearch.types import SAMPLE_RATE_HZ, Chunk
+from speechsearch.vad import endpointer as vad
+from speechsearch.vad.segmenter import Segmenter
+from speechsearch.wire import messages as m
+
+SILENCE_DBFS = -100.0
+SERVER_STAGES = ("queue", "decode", "hypothesis", "search")
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud a block was, and how much like speech."""
+
+    dbfs: float
+    speech_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The end of one utterance, with its instants on the client's clock."""
+
+    message: m.Final | m.Nothing | m.Error
+    utterance: int
+    end_sample: int
+    """t0 as the endpointer saw it, on the session's time line"""
+    t0_s: float
+    t1_s: float
+    t3_s: float
+
+    @property
+    def timings_ms(self) -> dict[str, float]:
+        """Per stage; ``endpoint`` = t1 - t0, all = ``end_of_speech_to_results`` = t3 - t0."""
+        server = {} if isinstance(self.message, m.Error) else self.message.timings_ms
+        after_ms = (self.t3_s - self.t1_s) * 1000
+        stages = {name: server.get(name, 0.0) for name in SERVER_STAGES}
+        timings = {
+            "endpoint": (self.t1_s - self.t0_s) * 1000,
+            "network": max(0.0, after_ms - sum(stages.values())),
+            **stages,
+            "end_of_speech_to_results": (self.t3_s - self.t0_s) * 1000,
+        }
+        return {name: round(ms, 1) for name, ms in timings.items()}
+
+    @property
+    def t2_s(self) -> float:
+        """The server had the transcript: half the way back, and the search, before t3."""
+        timings = self.timings_ms
+        return self.t3_s - (timings["search"] + timings["network"] / 2) / 1000
+
+
+VoiceEvent = Level | vad.Event | Answer | ConnectionState | GivenUp | SourceNotice | m.ServerMessage
+
+
+@dataclass(slots=True)
+class _Spoken:
+    end_sample: int
+    t0_s: float
+    t1_s: float
+
+
+@dataclass(slots=True)
+class Voice:
+    """Runs one source against one connection."""
+
+    source: Source
+    segmenter: Segmenter
+    connection: Connection
+    live: bool = True
+    """False for a source that can wait when the server is behind"""
+    muted: bool = False
+    clock: Clock = monotonic_s
+    captured_samples: int = 0
+    _events: asyncio.Queue[VoiceEvent | None] = field(default_factory=asyncio.Queue)
+    _spoken: dict[int, _Spoken] = field(default_factory=dict)
+    _cancelled: bool = False
+
+    async def run(self) -> AsyncIterator[VoiceEvent]:
+        """What happens, until the source ends and everything is answered."""
+        async with self.connection.running():
+            tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._follow())]
+            try:
+                while (event := await self._next(tasks)) is not None:
+                    yield event
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    def cancel(self) -> None:
+        """Withdraw what is being said now."""
+        if self.segmenter.in_utterance:
+            self._cancelled = True
+            self.connection.cancel(self.segmenter.position)
+
+    @property
+    def captured_bytes(self) -> int:
+        """What streaming everything as 16-bit sound would have cost."""
+        return 2 * self.captured_samples
+
+    async def _next(self, tasks: list[asyncio.Task[None]]) -> VoiceEvent | None:
+        event = await self._events.get()
+        for task in tasks:
+            if event is None and task.done() and not task.cancelled():
+                task.result()
+        return event
+
+    async def _hear(self) -> None:
+        try:
+            async for block in self.source.blocks():
+                if isinstance(block, SourceNotice):
+                    self._events.put_nowait(block)
+                else:
+                    await self._take(block)
+            for event in self.segmenter.flush():
+                self._submit(event, self.clock())
+            await self.connection.settled()
+        finally:
+            self._events.put_nowait(None)
+
+    async def _take(self, block: Block) -> None:
+        samples = np.zeros_like(block.samples) if self.muted else block.samples
+        self.captured_samples += len(samples)
+        for event in self.segmenter.feed(samples):
+            if isinstance(event, vad.SpeechStart) and not self.live:
+                await self.connection.room()
+            self._submit(event, block.heard_at_s)
+        dbfs = 20 * np.log10(np.sqrt(np.mean(np.square(samples))) + 1e-5)
+        self._events.put_nowait(
+            Level(max(SILENCE_DBFS, float(dbfs)), self.segmenter.last_probability)
+        )
+
+    def _submit(self, event: vad.Event | Chunk, heard_at_s: float) -> None:
+        if isinstance(event, vad.SpeechStart):
+            self._cancelled = False
+        if self._cancelled:
+            return
+        self.connection.submit(event)
+        if isinstance(event, vad.SpeechEnd):
+            behind_s = (self.segmenter.position - event.end_sample) / SAMPLE_RATE_HZ
+            self._spoken[self.connection.utterance] = _Spoken(
+                event.end_sample, heard_at_s - behind_s, self.clock()
+            )
+        if not isinstance(event, Chunk):
+            self._events.put_nowait(event)
+
+    async def _follow(self) -> None:
+        async for event in self.connection.events():
+            self._events.put_nowait(event)
+            number = getattr(event, "utterance", None)
+            if isinstance(event, m.Final | m.Nothing | m.Error) and number in self._spoken:
+                spoken = self._spoken.pop(number)
+                self._events.put_nowait(
+                    Answer(event, number, spoken.end_sample, spoken.t0_s, spoken.t1_s, self.clock())
+                )

@@ -1,0 +1,159 @@
+"""One settings tree: defaults, then a TOML file, then the environment, then the command line.
+
+The file is ``$SPEECHSEARCH_CONFIG``, or ``speechsearch.toml`` in the working folder, or
+``~/.config/speechsearch/config.toml``. The environment spells sections with two underscores:
+``SPEECHSEARCH_VAD__HANGOVER_MS=400``. Each default stands with its reason.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from speechsearch.errors import ConfigError
+from speechsearch.vad.endpointer import EndpointerOptions
+
+PRIVATE_SERVER_ENV = "SPEECHSEARCH_PRIVATE_SERVER"
+"""Set by a client for the server it starts: end when standard input closes."""
+STRICT: dict[str, Any] = {"extra": "forbid"}
+
+
+def default_models_dir() -> Path:
+    """``models/`` beside the package: where the repository ships them."""
+    return Path(__file__).resolve().parent.parent / "models"
+
+
+def cache_dir() -> Path:
+    """Where what can be made again is kept: ``$XDG_CACHE_HOME/speechsearch``."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "speechsearch"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorOptions:
+    """Which voice activity detector the client runs."""
+
+    engine: Literal["silero", "webrtc"] = "silero"
+    """Far fewer misses and false alarms than WebRTC's: the table in the README."""
+    webrtc_aggressiveness: int = 2
+    """0 hears most as speech, 3 least"""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What the server listens to and takes."""
+
+    host: str = "127.0.0.1"
+    """Nobody else can reach the loopback address."""
+    port: int = 8765
+    token: str = ""
+    """Clients must say it in ``hello``; needed where the host is not the loopback."""
+    allowed_origins: tuple[str, ...] = ()
+    """Web pages, besides the server's own, that may connect"""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names, besides the loopback and ``host``, under which the server is reached"""
+    max_connections: int = 64
+    max_queued: int = 64
+    """Utterances of all sessions that may wait for the model"""
+    deadline_ms: float = 10_000
+    """An answer later than this is an error: nobody waits for it any more."""
+    drain_s: float = 25.0
+    """On SIGTERM utterances in flight have this long to get their answer."""
+    resume_window_s: float = 60.0
+    """A dropped session is kept this long: a laptop's change of network."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class AsrOptions:
+    """The acoustic model."""
+
+    model: str = "w2v2-starter"
+    """A folder's name under ``models_dir``, or a path"""
+    threads: int = 0
+    """0: one for each core, two at most; more than two gains little on short utterances"""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """The catalogue and its answers."""
+
+    index: str = ""
+    """Folder of an index; empty: the demo catalogue of books"""
+    limit: int = 10
+    """Hits in an answer"""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+class Settings(BaseSettings):
+    """All settings; ``load_settings`` reads them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SPEECHSEARCH_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    models_dir: Path = Field(default_factory=default_models_dir)
+    detector: DetectorOptions = DetectorOptions()
+    vad: EndpointerOptions = EndpointerOptions()
+    server: ServerOptions = ServerOptions()
+    asr: AsrOptions = AsrOptions()
+    search: SearchOptions = SearchOptions()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line over environment over file over defaults."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+
+def config_file() -> Path | None:
+    """The settings file in force, or None where there is none; ConfigError where it is missing."""
+    named = os.environ.get("SPEECHSEARCH_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise ConfigError(
+                f"SPEECHSEARCH_CONFIG names {named}, which is not a file",
+                hint="Unset it or name a TOML file",
+            )
+        return Path(named)
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    candidates = (Path("speechsearch.toml"), home / "speechsearch" / "config.toml")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read all sources; raises ConfigError that names the setting at fault."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
+        )
+        raise ConfigError(f"settings are wrong: {faults}", hint="See speechsearch/config.py") from (
+            error
+        )
+    except ValueError as error:
+        raise ConfigError(f"the settings file cannot be read: {error}") from error

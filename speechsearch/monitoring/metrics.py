@@ -1,0 +1,86 @@
+"""Prometheus metrics of the server: one observer, plugged into the pipeline.
+
+Labels are stage, model and outcome; never a user or an utterance.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from speechsearch.types import Result, Utterance
+
+BUCKETS_S = (
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5,
+)  # fmt: skip
+"""Boundaries at the targets: the 500 ms budget, its halves, and 30 ms after the endpoint."""
+
+
+class Metrics:
+    """Counts and times what the server does; ``exposition`` is the text for ``/metrics``."""
+
+    def __init__(self, model: str) -> None:
+        self.registry = CollectorRegistry()
+        self._model = model
+        self._stage_s = Histogram(
+            "speechsearch_stage_seconds",
+            "Time an utterance spent in a stage",
+            ("stage", "model"),
+            buckets=BUCKETS_S,
+            registry=self.registry,
+        )
+        self._utterances = Counter(
+            "speechsearch_utterances",
+            "Utterances by outcome: hits, no_hits, no_speech or an error code",
+            ("outcome", "model"),
+            registry=self.registry,
+        )
+        self._audio_s = Counter(
+            "speechsearch_audio_seconds", "Sound decoded", ("model",), registry=self.registry
+        )
+        self._duration_s = Histogram(
+            "speechsearch_utterance_duration_seconds",
+            "Length of utterances",
+            ("model",),
+            buckets=(0.5, 1, 2, 3, 5, 8, 13, 21, 34),
+            registry=self.registry,
+        )
+        self._confidence = Histogram(
+            "speechsearch_confidence",
+            "Confidence of the best hypothesis",
+            ("model",),
+            buckets=[tenth / 10 for tenth in range(1, 11)],
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "speechsearch_errors",
+            "Messages and utterances refused, by wire code",
+            ("code",),
+            registry=self.registry,
+        )
+        self.connections = Gauge(
+            "speechsearch_connections", "Open websockets", registry=self.registry
+        )
+        self.queued = Gauge(
+            "speechsearch_queued_utterances", "Waiting for the model", registry=self.registry
+        )
+
+    def stage(self, name: str, ms: float) -> None:
+        """A stage took ``ms``."""
+        self._stage_s.labels(name, self._model).observe(ms / 1000)
+
+    def answered(self, utterance: Utterance, result: Result) -> None:
+        """An utterance has its result."""
+        outcome = "hits" if result.hits else "no_hits" if result.hypotheses else "no_speech"
+        self._utterances.labels(outcome, self._model).inc()
+        self._audio_s.labels(self._model).inc(utterance.duration_ms / 1000)
+        self._duration_s.labels(self._model).observe(utterance.duration_ms / 1000)
+        if result.hypotheses:
+            self._confidence.labels(self._model).observe(result.hypotheses[0].confidence)
+
+    def refused(self, code: str) -> None:
+        """Something was refused with a wire code."""
+        self._refused.labels(code).inc()
+
+    def exposition(self) -> bytes:
+        """The Prometheus text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,107 @@
+"""The server-side path on one screen: an utterance in, a result out, under one deadline.
+
+utterance ─► log-probs ─► hypotheses ─► hits ─► result
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from speechsearch.asr.ctc import greedy
+from speechsearch.asr.gate import Gate
+from speechsearch.asr.model import AcousticModel
+from speechsearch.clock import Clock, Deadline, Stopwatch, monotonic_s
+from speechsearch.errors import DeadlineExceeded
+from speechsearch.search.ranking import Ranker
+from speechsearch.types import SAMPLE_RATE_HZ, Hit, Result, Utterance, ms_to_samples
+
+
+class Observer(Protocol):
+    """What may watch the pipeline without touching it."""
+
+    def stage(self, name: str, ms: float) -> None:
+        """A stage took ``ms``."""
+        ...
+
+    def answered(self, utterance: Utterance, result: Result) -> None:
+        """An utterance has its result."""
+        ...
+
+
+class Unobserved:
+    """Nobody watches."""
+
+    def stage(self, name: str, ms: float) -> None:
+        """Let it pass."""
+
+    def answered(self, utterance: Utterance, result: Result) -> None:
+        """Let it pass."""
+
+
+class Pipeline:
+    """One model and one index, used by one thread at a time."""
+
+    def __init__(
+        self,
+        model: AcousticModel,
+        ranker: Ranker,
+        *,
+        observer: Observer | None = None,
+        post_roll_ms: float = 200,
+        clock: Clock = monotonic_s,
+    ) -> None:
+        self.model = model
+        self.ranker = ranker
+        self._gate = Gate()
+        self._observer = observer or Unobserved()
+        self._post_roll_samples = ms_to_samples(post_roll_ms)
+        self._clock = clock
+
+    def answer(self, utterance: Utterance, end_sample: int, deadline: Deadline) -> Result:
+        """Decode the sound up to ``end_sample`` plus the post-roll and find what it asks for.
+
+        Raises DeadlineExceeded where the answer would come too late to be wanted.
+        """
+        watch = Stopwatch(self._clock)
+        if deadline.passed:
+            raise DeadlineExceeded(
+                f"utterance {utterance.number} waited too long for the model",
+                hint="The server is overloaded: speak again in a moment",
+                utterance=utterance.number,
+            )
+        kept = end_sample + self._post_roll_samples - utterance.start_sample
+        log_probs = self.model.log_probs(utterance.samples[:kept])
+        self._lap(watch, "decode")
+        info = self.model.info
+        hypothesis = greedy(log_probs, info, offset_s=utterance.start_sample / SAMPLE_RATE_HZ)
+        verdict = self._gate.judge(log_probs, hypothesis)
+        self._lap(watch, "hypothesis")
+        hits: list[Hit] = []
+        if verdict.searchable:
+            hits = self.ranker.rank(hypothesis.text, log_probs)
+        self._lap(watch, "search")
+        result = Result(
+            utterance=utterance.number,
+            hypotheses=(hypothesis,) if verdict.is_speech else (),
+            hits=tuple(hits),
+            timings_ms=watch.laps_ms,
+            model=info.version,
+            why_nothing="" if verdict.is_speech else verdict.reason,
+        )
+        self._observer.answered(utterance, result)
+        return result
+
+    def search(self, query: str, limit: int) -> tuple[list[Hit], dict[str, float]]:
+        """Hits for a typed query, and its timings in milliseconds."""
+        watch = Stopwatch(self._clock)
+        hits = self.ranker.rank(query, None, limit)
+        self._lap(watch, "search")
+        return hits, watch.laps_ms
+
+    def warm_up(self) -> None:
+        """Pay for first-time costs before the first speaker does."""
+        self.model.warm_up()
+        self.ranker.warm_up()
+
+    def _lap(self, watch: Stopwatch, name: str) -> None:
+        self._observer.stage(name, watch.lap(name))

@@ -1,0 +1,95 @@
+"""One ASGI app, one port: websocket, health, metrics, typed search."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from speechsearch.config import ServerOptions
+from speechsearch.monitoring.metrics import Metrics
+from speechsearch.pipeline import Pipeline
+from speechsearch.server.answers import Answers
+from speechsearch.server.guard import Guard
+from speechsearch.server.sockets import Sockets
+
+SOCKET_PATH = "/v1/stream"
+MAX_QUERY_LETTERS = 500
+MAX_HITS = 100
+
+
+class Http:
+    """The plain HTTP routes."""
+
+    def __init__(self, answers: Answers, metrics: Metrics, sockets: Sockets) -> None:
+        self._answers = answers
+        self._metrics = metrics
+        self._sockets = sockets
+        self.warm = False
+
+    async def healthz(self, _: Request) -> Response:
+        """The process is alive."""
+        return PlainTextResponse("ok\n")
+
+    async def readyz(self, _: Request) -> Response:
+        """Model and index are loaded and warm, and the server is not ending."""
+        if self._sockets.draining:
+            return PlainTextResponse("draining\n", 503)
+        return PlainTextResponse(
+            "ready\n" if self.warm else "warming up\n", 200 if self.warm else 503
+        )
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus text format."""
+        return Response(self._metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+    async def search(self, request: Request) -> Response:
+        """``GET /v1/search?q=words&limit=10``: the hits of a typed query."""
+        query, limit = request.query_params.get("q", "").strip(), 10
+        try:
+            limit = int(request.query_params.get("limit", limit))
+        except ValueError:
+            limit = 0
+        if not query or len(query) > MAX_QUERY_LETTERS or not 1 <= limit <= MAX_HITS:
+            hint = f"Ask /v1/search?q=words, up to {MAX_QUERY_LETTERS} letters, limit 1..{MAX_HITS}"
+            body = {"code": "malformed", "message": "the query is empty or too long", "hint": hint}
+            return JSONResponse(body, 400)
+        hits, timings_ms = await self._answers.search(query, limit)
+        answer: dict[str, Any] = {"query": query, "hits": hits, "timings_ms": timings_ms}
+        return Response(msgspec.json.encode(answer), media_type="application/json")
+
+
+def create_app(pipeline: Pipeline, metrics: Metrics, options: ServerOptions) -> Starlette:
+    """The app around one pipeline; ``app.state.sockets`` drains it."""
+    answers = Answers(pipeline, metrics, options)
+    sockets = Sockets(answers, metrics, options)
+    http = Http(answers, metrics, sockets)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await asyncio.to_thread(pipeline.warm_up)
+        http.warm = True
+        yield
+        answers.close()
+
+    app = Starlette(
+        routes=[
+            WebSocketRoute(SOCKET_PATH, sockets.serve),
+            Route("/healthz", http.healthz),
+            Route("/readyz", http.readyz),
+            Route("/metrics", http.metrics),
+            Route("/v1/search", http.search),
+        ],
+        middleware=[Middleware(Guard, options=options)],
+        lifespan=lifespan,
+    )
+    app.state.sockets = sockets
+    return app

@@ -1,0 +1,46 @@
+"""From settings to a running pipeline: the model, the index, the observer."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from starlette.applications import Starlette
+
+from speechsearch.asr.folder import find_model
+from speechsearch.asr.onnx import OnnxAcousticModel
+from speechsearch.config import Settings, cache_dir
+from speechsearch.monitoring.metrics import Metrics
+from speechsearch.pipeline import Pipeline
+from speechsearch.search.catalogue import demo_catalogue, read_catalogue
+from speechsearch.search.embedded import EmbeddedIndex, build_index
+from speechsearch.search.ranking import Ranker, RankingOptions
+from speechsearch.server.app import create_app
+
+MOST_THREADS = 2
+
+
+def demo_index() -> Path:
+    """The demo catalogue's index; built in the cache when it is not there yet."""
+    catalogue = demo_catalogue()
+    version = hashlib.sha256(catalogue.read_bytes()).hexdigest()[:12]
+    folder = cache_dir() / f"demo-{version}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        build_index(read_catalogue(catalogue).entries, folder)
+    return folder
+
+
+def build_app(settings: Settings) -> Starlette:
+    """Load everything that ``settings`` name; raises ModelError, SearchIndexError."""
+    folder = find_model(settings.asr.model, [settings.models_dir])
+    threads = settings.asr.threads or min(MOST_THREADS, os.cpu_count() or 1)
+    model = OnnxAcousticModel.load(folder, threads)
+    index = EmbeddedIndex.open(
+        Path(settings.search.index) if settings.search.index else demo_index()
+    )
+    ranker = Ranker(index, model.info.vocabulary, RankingOptions(limit=settings.search.limit))
+    metrics = Metrics(model.info.version)
+    pipeline = Pipeline(model, ranker, observer=metrics, post_roll_ms=settings.vad.post_roll_ms)
+    return create_app(pipeline, metrics, settings.server)

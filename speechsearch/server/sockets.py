@@ -1,0 +1,199 @@
+"""The websocket endpoint: a thin shell around ``ServerSession``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+from collections.abc import Coroutine
+
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from speechsearch.config import ServerOptions
+from speechsearch.errors import (
+    OutOfOrder,
+    Overloaded,
+    SpeechsearchError,
+    Unauthorized,
+    WireError,
+)
+from speechsearch.monitoring.metrics import Metrics
+from speechsearch.server.answers import Answers
+from speechsearch.server.replies import answer_message, error_message
+from speechsearch.server.sessions import Held, Sessions
+from speechsearch.wire import messages as m
+from speechsearch.wire.codec import decode_client, encode_message
+from speechsearch.wire.server_session import (
+    Asked,
+    Event,
+    Left,
+    Reply,
+    ServerFacts,
+    UtteranceEnded,
+    check_hello,
+)
+
+HELLO_TIMEOUT_S = 5.0
+MAX_ERRORS = 50
+"""A connection that breaks the protocol this often is closed."""
+
+
+class Sockets:
+    """Everything the websocket route needs; ``serve`` runs one connection."""
+
+    def __init__(self, answers: Answers, metrics: Metrics, options: ServerOptions) -> None:
+        self._answers = answers
+        self._metrics = metrics
+        self._options = options
+        self._sessions = Sessions(options.resume_window_s, 4 * options.max_connections)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: set[WebSocket] = set()
+        self._draining = False
+
+    async def serve(self, socket: WebSocket) -> None:
+        """One connection from accept to close."""
+        await socket.accept(subprotocol=_subprotocol(socket))
+        self._connections.add(socket)
+        self._metrics.connections.set(len(self._connections))
+        try:
+            held = await self._greet(socket)
+            await self._listen(socket, held)
+        except SpeechsearchError as error:
+            await self._close(socket, error)
+        except (WebSocketDisconnect, OSError):
+            pass
+        finally:
+            self._connections.discard(socket)
+            self._metrics.connections.set(len(self._connections))
+
+    async def drain(self) -> None:
+        """Take no new connections, let utterances in flight get their answer, then close."""
+        self._draining = True
+        try:
+            async with asyncio.timeout(self._options.drain_s):
+                await self._sessions.idle()
+        except TimeoutError:
+            pass
+        await asyncio.gather(*(_hang_up(socket, 1012) for socket in list(self._connections)))
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server is about to end."""
+        return self._draining
+
+    async def _greet(self, socket: WebSocket) -> Held:
+        """Read ``hello``, check it, answer ``ready``."""
+        if self._draining or len(self._connections) > self._options.max_connections:
+            raise Overloaded(
+                "the server is ending" if self._draining else "too many connections",
+                hint="Connect again in a moment",
+            )
+        try:
+            async with asyncio.timeout(HELLO_TIMEOUT_S):
+                text = await socket.receive_text()
+        except TimeoutError:
+            raise OutOfOrder(f"no hello within {HELLO_TIMEOUT_S:.0f} s") from None
+        except KeyError:
+            raise OutOfOrder("sound came before hello", hint="Send hello first") from None
+        hello = decode_client(text, m.Limits())
+        if not isinstance(hello, m.Hello):
+            raise OutOfOrder(f"{type(hello).__name__} came before hello", hint="Send hello first")
+        check_hello(hello)
+        if not hmac.compare_digest(hello.token.encode(), self._options.token.encode()):
+            raise Unauthorized("the token is wrong", hint="Give the server's token: server.token")
+        held, resumed = self._sessions.take(hello)
+        facts = ServerFacts(
+            self._answers.pipeline.model.info.version, len(self._answers.pipeline.ranker.index)
+        )
+        held.send_text = socket.send_text
+        for message in held.session.greet(hello, facts, resumed):
+            await held.send(message)
+        return held
+
+    async def _listen(self, socket: WebSocket, held: Held) -> None:
+        """Hand every frame to the session until the client leaves."""
+        errors = 0
+        send_text = held.send_text
+        try:
+            while held.send_text is send_text:
+                try:
+                    for event in _receive(held, await socket.receive()):
+                        if isinstance(event, Left):
+                            await self._leave(socket, held)
+                            return
+                        await self._act(held, event)
+                except (WireError, Overloaded) as error:
+                    errors += 1
+                    if error.fatal or errors > MAX_ERRORS:
+                        raise
+                    self._metrics.refused(error.code)
+                    await held.send(error_message(error))
+        finally:
+            if send_text is not None:
+                self._sessions.detach(held, send_text)
+
+    async def _act(self, held: Held, event: Event) -> None:
+        match event:
+            case Reply(message):
+                await held.send(message)
+            case UtteranceEnded():
+                self._spawn(self._answer(held, event))
+            case Asked(m.Search() as query):
+                self._spawn(self._search(held, query))
+
+    async def _answer(self, held: Held, ended: UtteranceEnded) -> None:
+        number = ended.utterance.number
+        answer: m.Final | m.Nothing | m.Error
+        try:
+            answer = answer_message(await self._answers.answer(ended), ended)
+        except SpeechsearchError as error:
+            self._metrics.refused(error.code)
+            answer = error_message(error, number)
+        held.session.answered(answer, number)
+        await held.send(answer)
+        held.settle()
+
+    async def _search(self, held: Held, query: m.Search) -> None:
+        hits, timings_ms = await self._answers.search(query.query, query.limit)
+        await held.send(
+            m.Results(id=query.id, query=query.query, hits=tuple(hits), timings_ms=timings_ms)
+        )
+
+    async def _leave(self, socket: WebSocket, held: Held) -> None:
+        """Bye: what is in flight is answered first."""
+        await held.idle()
+        self._sessions.drop(held)
+        await _hang_up(socket, 1000)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _close(self, socket: WebSocket, error: SpeechsearchError) -> None:
+        self._metrics.refused(error.code)
+        try:
+            await socket.send_text(encode_message(error_message(error, fatal=True)))
+        except (RuntimeError, OSError):
+            return
+        await _hang_up(socket, 1013 if isinstance(error, Overloaded) else 1008)
+
+
+def _receive(held: Held, frame: Message) -> list[Event]:
+    """What a websocket frame brings; raises WebSocketDisconnect at the end."""
+    if frame["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(frame.get("code", 1006))
+    data = frame.get("bytes")
+    if data is not None:
+        return held.session.receive_audio(data)
+    return held.session.receive_text(frame["text"])
+
+
+def _subprotocol(socket: WebSocket) -> str | None:
+    return m.PROTOCOL if m.PROTOCOL in socket.scope.get("subprotocols", ()) else None
+
+
+async def _hang_up(socket: WebSocket, code: int) -> None:
+    with contextlib.suppress(RuntimeError, OSError):
+        await socket.close(code)

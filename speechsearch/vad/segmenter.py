@@ -1,0 +1,75 @@
+"""Cuts a stream of sound into utterances: detector, endpointer and the ring for the pre-roll."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from speechsearch.audio.ring import Ring
+from speechsearch.types import Audio, Chunk, ms_to_samples
+from speechsearch.vad.detector import Detector
+from speechsearch.vad.endpointer import Endpointer, EndpointerOptions, Event, SpeechEnd, SpeechStart
+
+
+class Segmenter:
+    """Takes blocks of any length; yields endpoint events and, between them, the utterance's sound.
+
+    The sound of an utterance comes gapless from its ``start_sample`` up to the endpoint decision.
+    """
+
+    def __init__(self, detector: Detector, options: EndpointerOptions | None = None) -> None:
+        self._detector = detector
+        self._endpointer = Endpointer(options)
+        options = self._endpointer.options
+        reach_ms = options.pre_roll_ms + 2 * options.min_speech_ms + 1000
+        self._ring = Ring(ms_to_samples(reach_ms))
+        self._pending: Audio = np.zeros(0, np.float32)
+        self._heard = 0  # end of the last frame the detector has heard
+        self._sent = 0  # end of the utterance's sound handed out so far
+        self.last_probability = 0.0
+
+    @property
+    def in_utterance(self) -> bool:
+        """Whether an utterance is open."""
+        return self._endpointer.in_utterance
+
+    @property
+    def position(self) -> int:
+        """Position on the time line up to which sound was taken in."""
+        return self._heard + len(self._pending)
+
+    def feed(self, samples: Audio) -> Iterator[Event | Chunk]:
+        """Hear float32 [n], 16 kHz mono; yields what follows from it, in order."""
+        self._pending = np.concatenate([self._pending, samples])
+        size = self._detector.frame_samples
+        while len(self._pending) >= size:
+            frame, self._pending = self._pending[:size], self._pending[size:]
+            yield from self._hear(frame)
+
+    def flush(self) -> Iterator[Event | Chunk]:
+        """End the open utterance with all sound taken in; call when no more will come."""
+        if self.in_utterance and len(self._pending):
+            self._ring.append(self._pending)
+            self._heard += len(self._pending)
+            self._pending = self._pending[:0]
+            yield from self._sound_until(self._heard)
+        yield from self._endpointer.flush(self._heard)
+
+    def _hear(self, frame: Audio) -> Iterator[Event | Chunk]:
+        self._ring.append(frame)
+        start, self._heard = self._heard, self._heard + len(frame)
+        self.last_probability = self._detector.speech_probability(frame)
+        for event in self._endpointer.step(self.last_probability, start, self._heard):
+            if isinstance(event, SpeechEnd):
+                yield from self._sound_until(event.decided_sample)
+            yield event
+            if isinstance(event, SpeechStart):
+                self._sent = event.start_sample
+        if self.in_utterance:
+            yield from self._sound_until(self._heard)
+
+    def _sound_until(self, end_sample: int) -> Iterator[Chunk]:
+        if end_sample > self._sent:
+            yield self._ring.read(self._sent, end_sample)
+            self._sent = end_sample

@@ -1,0 +1,55 @@
+"""Silero's neural detector, run by ONNX Runtime (no torch)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from speechsearch.errors import ModelError
+from speechsearch.types import SAMPLE_RATE_HZ, Audio
+
+MODEL_FOLDER = "silero-vad-16k"
+MODEL_FILE = "silero_vad_16k_op15.onnx"
+CONTEXT_SAMPLES = 64
+
+
+class SileroDetector:
+    """A recurrent network over 32 ms frames, each heard with the 4 ms before it.
+
+    Source: snakers4/silero-vad 6.2 (MIT). Costs about 0.2 ms a frame on one core.
+    """
+
+    name = "silero"
+    frame_samples = 512
+
+    def __init__(self, models_dir: Path) -> None:
+        path = models_dir / MODEL_FOLDER / MODEL_FILE
+        if not path.is_file():
+            raise ModelError(
+                f"the speech detector's model is missing: {path}",
+                hint="Restore models/ from the repository or choose vad.engine = 'webrtc'",
+            )
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._state: npt.NDArray[np.float32]
+        self._context: Audio
+        self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.reset()
+
+    def speech_probability(self, frame: Audio) -> float:
+        """0..1 for float32 [512], 16 kHz mono, -1..1."""
+        heard = np.concatenate([self._context, frame])
+        probability, self._state = self._session.run(
+            None, {"input": heard[None], "state": self._state, "sr": self._rate}
+        )
+        self._context = heard[-CONTEXT_SAMPLES:]
+        return float(probability[0, 0])
+
+    def reset(self) -> None:
+        """Forget the recurrent state and the context."""
+        self._rate = np.array(SAMPLE_RATE_HZ, np.int64)
+        self._state = np.zeros((2, 1, 128), np.float32)
+        self._context = np.zeros(CONTEXT_SAMPLES, np.float32)

@@ -1,0 +1,232 @@
+"""The control messages of ``speechsearch.v1``: typed, tagged by ``type``, JSON in text frames.
+
+Positions are samples on the session's time line (16 kHz, first sample of the session = 0).
+Unknown fields are ignored, unknown types are an error.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from speechsearch.types import SAMPLE_RATE_HZ, Hit, Hypothesis, Word
+
+PROTOCOL = "speechsearch.v1"
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Number = Annotated[int, msgspec.Meta(ge=1, le=0xFFFF_FFFF)]
+Position = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+ShortText = Annotated[str, msgspec.Meta(max_length=500)]
+Token = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What all control messages share: immutable, told apart by ``type``."""
+
+
+class ResumeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Take an earlier session up again; ``awaiting`` are the utterances not yet answered."""
+
+    token: Token
+    awaiting: Annotated[tuple[Number, ...], msgspec.Meta(max_length=1000)] = ()
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server takes; told in ``ready``, enforced for everything that comes in."""
+
+    max_frame_bytes: int = 64_000
+    """One binary frame: two seconds of sound"""
+    max_text_bytes: int = 16_000
+    max_utterance_ms: int = 120_000
+    max_unanswered: int = 8
+    """Utterances of one session that may wait for their answer"""
+    max_session_s: int = 24 * 3600
+    max_messages_per_s: int = 50
+    """Control messages, averaged; bursts of four times that are taken"""
+
+
+# --- client to server ---------------------------------------------------------------------------
+
+
+class Hello(Message, frozen=True, kw_only=True, tag="hello"):
+    """The first message: what is spoken here."""
+
+    protocol: ShortText
+    sample_rate_hz: int = SAMPLE_RATE_HZ
+    vad: Literal["client", "server"] = "client"
+    token: Token = ""
+    """Access token, where the server asks for one"""
+    resume: ResumeRequest | None = None
+
+
+class SpeechStart(Message, frozen=True, kw_only=True, tag="speech_start"):
+    """An utterance begins at ``start_sample``; its sound follows, gapless."""
+
+    utterance: Number
+    start_sample: Position
+
+
+class Pause(Message, frozen=True, kw_only=True, tag="pause"):
+    """Silence since ``sample``; the utterance may go on."""
+
+    utterance: Number
+    sample: Position
+
+
+class Resume(Message, frozen=True, kw_only=True, tag="resume"):
+    """Speech goes on at ``sample``."""
+
+    utterance: Number
+    sample: Position
+
+
+class SpeechEnd(Message, frozen=True, kw_only=True, tag="speech_end"):
+    """The client's endpoint: speech ended at ``end_sample``."""
+
+    utterance: Number
+    end_sample: Position
+    reason: Literal["silence", "max_length", "flush", "cancel"] = "silence"
+
+
+class Search(Message, frozen=True, kw_only=True, tag="search"):
+    """A typed query."""
+
+    id: Count
+    query: ShortText
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+
+
+class Feedback(Message, frozen=True, kw_only=True, tag="feedback"):
+    """What the person did with an answer."""
+
+    utterance: Number
+    action: Literal["click", "redo", "typed", "abandon"]
+    hit: ShortText = ""
+    """Id of the entry clicked"""
+
+
+class Flush(Message, frozen=True, kw_only=True, tag="flush"):
+    """Answer what is open now: no more sound will come for it."""
+
+
+class Bye(Message, frozen=True, kw_only=True, tag="bye"):
+    """The client leaves; everything it waits for is answered first."""
+
+
+# --- server to client ---------------------------------------------------------------------------
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the server has the sound of an utterance."""
+
+    utterance: int
+    sample: int
+
+
+class Ready(Message, frozen=True, kw_only=True, tag="ready"):
+    """The answer to ``hello``: speak now."""
+
+    session: str
+    resume_token: str
+    limits: Limits
+    model: str
+    entries: int
+    """Size of the catalogue"""
+    resumed: bool = False
+    received: tuple[Received, ...] = ()
+    """After a resume: the utterances held here; replay each from its ``sample``, others whole"""
+
+
+class Ack(Message, frozen=True, kw_only=True, tag="ack"):
+    """The sound of ``utterance`` has arrived up to ``sample``."""
+
+    utterance: int
+    sample: int
+
+
+class Endpoint(Message, frozen=True, kw_only=True, tag="endpoint"):
+    """The server ended the utterance itself."""
+
+    utterance: int
+    end_sample: int
+    reason: str
+
+
+class Partial(Message, frozen=True, kw_only=True, tag="partial"):
+    """The text so far; ``stable`` is its prefix that will not change."""
+
+    utterance: int
+    seq: int
+    stable: str
+    text: str
+    audio_end_sample: int
+    hits: tuple[Hit, ...] = ()
+
+
+class Final(Message, frozen=True, kw_only=True, tag="final"):
+    """The answer to an utterance."""
+
+    utterance: int
+    text: str
+    confidence: float
+    words: tuple[Word, ...]
+    hypotheses: tuple[Hypothesis, ...]
+    """n-best, best first"""
+    hits: tuple[Hit, ...]
+    timings_ms: dict[str, float]
+    model: str
+    ear: str
+    end_sample: int
+    endpoint_reason: str
+    arm: str = "champion"
+    continues: int | None = None
+
+
+class Revised(Message, frozen=True, kw_only=True, tag="revised"):
+    """A second ear's text (and hits) for an utterance that was answered."""
+
+    utterance: int
+    text: str
+    ear: str
+    hits: tuple[Hit, ...] | None = None
+
+
+class Nothing(Message, frozen=True, kw_only=True, tag="nothing"):
+    """There was no speech in the utterance; ``why`` says what it was taken for."""
+
+    utterance: int
+    why: str
+    timings_ms: dict[str, float] = {}
+
+
+class Results(Message, frozen=True, kw_only=True, tag="results"):
+    """The answer to a typed ``search``."""
+
+    id: int
+    query: str
+    hits: tuple[Hit, ...]
+    timings_ms: dict[str, float] = {}
+
+
+class Warn(Message, frozen=True, kw_only=True, tag="warning"):
+    """Something the person should know; nothing was lost."""
+
+    code: str
+    message: str
+
+
+class Error(Message, frozen=True, kw_only=True, tag="error"):
+    """What was wrong and what to do; the connection closes after a ``fatal`` one."""
+
+    code: str
+    message: str
+    hint: str = ""
+    fatal: bool = False
+    utterance: int | None = None
+
+
+ClientMessage = Hello | SpeechStart | Pause | Resume | SpeechEnd | Search | Feedback | Flush | Bye
+ServerMessage = (
+    Ready | Ack | Endpoint | Partial | Final | Revised | Nothing | Results | Warn | Error
+)

@@ -1,0 +1,287 @@
+"""The server's side of one session, without I/O: frames in, events out.
+
+    hello ─► (speech_start ─► audio, pause, resume … ─► speech_end)* ─► bye
+
+Illegal order is an error with a name; the frame that caused it is dropped and nothing else.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from speechsearch.clock import Clock, monotonic_s
+from speechsearch.errors import (
+    LateAudio,
+    OutOfOrder,
+    Overloaded,
+    RateLimited,
+    SamplePositionError,
+    SessionLimit,
+    UnsupportedProtocol,
+    WrongSampleRate,
+)
+from speechsearch.types import SAMPLE_RATE_HZ, Utterance, samples_to_ms
+from speechsearch.wire import messages as m
+from speechsearch.wire.codec import AudioFrame, decode_audio, decode_client
+
+ACK_EVERY_SAMPLES = SAMPLE_RATE_HZ // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Send this to the client."""
+
+    message: m.ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceEnded:
+    """An utterance is complete: answer it. Its sound reaches past ``end_sample``."""
+
+    utterance: Utterance
+    end_sample: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The client wants something other than speech answered."""
+
+    message: m.Search | m.Feedback | m.Pause | m.Resume
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The client said bye."""
+
+
+Event = Reply | UtteranceEnded | Asked | Left
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFacts:
+    """What ``ready`` tells of the server."""
+
+    model: str
+    entries: int
+
+
+@dataclass(slots=True)
+class _Open:
+    """The utterance being spoken."""
+
+    number: int
+    start_sample: int
+    next_sample: int
+    acked_sample: int
+    frames: list[AudioFrame] = field(default_factory=list)
+
+    def utterance(self) -> Utterance:
+        samples = [frame.samples for frame in self.frames] or [np.zeros(0, np.float32)]
+        return Utterance(self.number, np.concatenate(samples), self.start_sample)
+
+
+def check_hello(hello: m.Hello) -> None:
+    """Raise WrongSampleRate or UnsupportedProtocol where ``hello`` asks for what is not here."""
+    if hello.protocol != m.PROTOCOL:
+        raise UnsupportedProtocol(
+            f"the client speaks {hello.protocol!r}", hint=f"This server speaks {m.PROTOCOL!r}"
+        )
+    if hello.sample_rate_hz != SAMPLE_RATE_HZ:
+        raise WrongSampleRate(
+            f"the client announced {hello.sample_rate_hz} Hz",
+            hint=f"Resample to {SAMPLE_RATE_HZ} Hz before sending",
+        )
+    if hello.vad != "client":
+        raise UnsupportedProtocol(
+            "this server does not cut utterances itself",
+            hint='Send speech_start and speech_end, and "vad": "client" in hello',
+        )
+
+
+class ServerSession:
+    """Outlives its socket: a dropped client takes it up again with its resume token."""
+
+    def __init__(self, limits: m.Limits | None = None, clock: Clock = monotonic_s) -> None:
+        self.id = secrets.token_hex(8)
+        self.resume_token = secrets.token_urlsafe(24)
+        self.limits = limits or m.Limits()
+        self._clock = clock
+        self._started_s = self._refilled_s = clock()
+        self._tokens = float(4 * self.limits.max_messages_per_s)
+        self._open: _Open | None = None
+        self._last_number = 0
+        self._last_end_sample = 0
+        self._waiting: set[int] = set()
+        self._answers: dict[int, m.Final | m.Nothing | m.Error] = {}
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an utterance is open or waits for its answer."""
+        return self._open is not None or bool(self._waiting)
+
+    def greet(self, hello: m.Hello, server: ServerFacts, resumed: bool) -> list[m.ServerMessage]:
+        """``ready``, and after a resume the answers that the client may have missed."""
+        awaiting = hello.resume.awaiting if hello.resume else ()
+        if self._open and self._open.number not in awaiting:
+            self._close(self._open)
+        held = self._open
+        received = [m.Received(utterance=held.number, sample=held.next_sample)] if held else []
+        received += [
+            m.Received(utterance=n, sample=2**62)
+            for n in sorted(self._waiting | (set(awaiting) & self._answers.keys()))
+        ]
+        ready = m.Ready(
+            session=self.id,
+            resume_token=self.resume_token,
+            limits=self.limits,
+            model=server.model,
+            entries=server.entries,
+            resumed=resumed,
+            received=tuple(received),
+        )
+        return [ready, *(self._answers[n] for n in awaiting if n in self._answers)]
+
+    def receive_text(self, text: str) -> list[Event]:
+        """What a text frame brings; raises a WireError or Overloaded where it is not allowed."""
+        message = decode_client(text, self.limits)
+        self._spend_token()
+        match message:
+            case m.Hello():
+                raise OutOfOrder("hello came twice", hint="Open another connection instead")
+            case m.SpeechStart():
+                return self._start(message)
+            case m.SpeechEnd():
+                return list(self._end(message))
+            case m.Pause() | m.Resume():
+                self._current(message.utterance, type(message).__name__)
+                return [Asked(message)]
+            case m.Search() | m.Feedback():
+                return [Asked(message)]
+            case m.Flush():
+                return list(self._finish("flush")) if self._open else []
+            case m.Bye():
+                return [*(self._finish("flush") if self._open else ()), Left()]
+
+    def receive_audio(self, data: bytes) -> list[Event]:
+        """What a binary frame brings; raises a WireError where it is not allowed."""
+        frame = decode_audio(data, self.limits)
+        current = self._current(frame.utterance, "audio")
+        if frame.first_sample != current.next_sample:
+            raise SamplePositionError(
+                f"audio of utterance {frame.utterance} starts at sample {frame.first_sample}, "
+                f"expected {current.next_sample}",
+                hint=f"Send again from sample {current.next_sample}; frames must not overlap",
+            )
+        current.frames.append(frame)
+        current.next_sample = frame.end_sample
+        self._tokens += len(frame.pcm) / SAMPLE_RATE_HZ * self.limits.max_messages_per_s
+        length_ms = samples_to_ms(current.next_sample - current.start_sample)
+        if length_ms >= self.limits.max_utterance_ms:
+            return list(self._finish("max_length"))
+        if current.next_sample - current.acked_sample >= ACK_EVERY_SAMPLES:
+            return [self._ack(current)]
+        return []
+
+    def answered(self, answer: m.Final | m.Nothing | m.Error, utterance: int) -> None:
+        """Remember the answer until later ones push it out: the client may have to ask again."""
+        self._waiting.discard(utterance)
+        self._answers[utterance] = answer
+        while len(self._answers) > 2 * self.limits.max_unanswered:
+            del self._answers[min(self._answers)]
+
+    def _start(self, message: m.SpeechStart) -> list[Event]:
+        if self._open:
+            raise OutOfOrder(
+                f"utterance {message.utterance} starts while {self._open.number} is open",
+                hint="Send speech_end first",
+            )
+        if message.utterance <= self._last_number:
+            raise LateAudio(
+                f"utterance {message.utterance} was here already",
+                hint=f"Number utterances upwards; the next is {self._last_number + 1}",
+                utterance=message.utterance,
+            )
+        if message.start_sample < self._last_end_sample:
+            raise SamplePositionError(
+                f"utterance {message.utterance} starts at sample {message.start_sample}, inside "
+                f"the one before it, which has sound up to {self._last_end_sample}",
+                hint="Positions only grow within a session",
+            )
+        if len(self._waiting) >= self.limits.max_unanswered:
+            raise Overloaded(
+                f"{len(self._waiting)} utterances wait for their answer",
+                hint="Start this utterance again after the next answer",
+                utterance=message.utterance,
+            )
+        start = message.start_sample
+        self._open = _Open(message.utterance, start, start, start)
+        self._last_number = message.utterance
+        return []
+
+    def _end(self, message: m.SpeechEnd) -> Iterator[Event]:
+        current = self._current(message.utterance, "speech_end")
+        if not current.start_sample <= message.end_sample <= current.next_sample:
+            raise SamplePositionError(
+                f"speech_end of utterance {message.utterance} names sample {message.end_sample}, "
+                f"its sound is {current.start_sample}..{current.next_sample}",
+                hint="Send all sound before speech_end",
+            )
+        yield self._ack(current)
+        if message.reason == "cancel":
+            self._close(current)
+        else:
+            yield from self._finish(message.reason, message.end_sample)
+
+    def _finish(self, reason: str, end_sample: int | None = None) -> Iterator[Event]:
+        """End the open utterance; the server's own decision where ``end_sample`` is None."""
+        current = self._open
+        if current is None:
+            return
+        self._close(current)
+        self._waiting.add(current.number)
+        if end_sample is None:
+            end_sample = current.next_sample
+            endpoint = m.Endpoint(utterance=current.number, end_sample=end_sample, reason=reason)
+            yield Reply(endpoint)
+        yield UtteranceEnded(current.utterance(), end_sample, reason)
+
+    def _close(self, current: _Open) -> None:
+        self._open = None
+        self._last_end_sample = current.next_sample
+
+    def _ack(self, current: _Open) -> Reply:
+        current.acked_sample = current.next_sample
+        return Reply(m.Ack(utterance=current.number, sample=current.next_sample))
+
+    def _current(self, number: int, what: str) -> _Open:
+        if self._open and self._open.number == number:
+            return self._open
+        if number <= self._last_number:
+            raise LateAudio(
+                f"{what} for utterance {number}, which has ended",
+                hint="Start the next utterance with speech_start",
+            )
+        raise OutOfOrder(
+            f"{what} for utterance {number}, which has not started",
+            hint="Send speech_start before it",
+        )
+
+    def _spend_token(self) -> None:
+        now_s, rate = self._clock(), self.limits.max_messages_per_s
+        if now_s - self._started_s > self.limits.max_session_s:
+            raise SessionLimit(
+                f"the session is older than {self.limits.max_session_s} s", hint="Connect again"
+            )
+        earned = (now_s - self._refilled_s) * rate
+        self._tokens = min(4.0 * rate, self._tokens + earned)
+        self._refilled_s = now_s
+        if self._tokens < 1:
+            raise RateLimited(
+                f"over {rate} control messages a second", hint="Wait a second, then send again"
+            )
+        self._tokens -= 1

@@ -1,0 +1,59 @@
+"""What tests share: the fixtures' manifest, and the shared data where it is there."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Recording:
+    path: Path
+    kind: str
+    text: str
+    item: str
+    t0_s: float
+    snr_db: str
+    room: str
+
+
+@dataclass(frozen=True)
+class Fixtures:
+    recordings: tuple[Recording, ...]
+
+    @property
+    def queries(self) -> list[Recording]:
+        return [one for one in self.recordings if one.kind == "query"]
+
+    @property
+    def empty(self) -> list[Recording]:
+        return [one for one in self.recordings if one.kind != "query"]
+
+
+@pytest.fixture(scope="session")
+def fixtures() -> Fixtures:
+    folder = ROOT / "audio_fixtures"
+    with (folder / "manifest.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return Fixtures(
+        tuple(
+            Recording(
+                folder / row["path"], row["kind"], row["text"], row["item"],
+                float(row["t0"] or 0), row["snr_db"], row["room"],
+            )
+            for row in rows
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the shared recordings are not here (../shared/data)")
+    return folder

@@ -1,0 +1,95 @@
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechsearch.types import Chunk
+from speechsearch.vad.endpointer import EndpointerOptions, SpeechEnd, SpeechStart
+from speechsearch.vad.segmenter import Segmenter
+
+OPTIONS = EndpointerOptions(
+    min_speech_ms=64, pause_ms=64, hangover_ms=128, max_utterance_ms=1000, pre_roll_ms=96
+)
+
+
+class LoudIsSpeech:
+    name = "loud"
+    frame_samples = 512
+
+    def speech_probability(self, frame):
+        return float(np.abs(frame).max() > 0.5)
+
+    def reset(self):
+        pass
+
+
+def segment(sound, block_sizes):
+    segmenter, events, start = Segmenter(LoudIsSpeech(), OPTIONS), [], 0
+    sizes = iter(block_sizes)
+    while start < len(sound):
+        size = next(sizes, 320)
+        events += segmenter.feed(sound[start : start + size])
+        start += size
+    return [*events, *segmenter.flush()]
+
+
+def utterances(events):
+    """(start, end, sound) of each utterance; sound must be gapless."""
+    found, parts, start = [], [], 0
+    for event in events:
+        if isinstance(event, SpeechStart):
+            parts, start = [], event.start_sample
+        elif isinstance(event, Chunk):
+            assert event.start_sample == start + sum(map(len, parts))
+            parts.append(event.samples)
+        elif isinstance(event, SpeechEnd):
+            found.append((start, event, np.concatenate(parts)))
+    return found
+
+
+def spoken(*spans, length=40_000):
+    """A ramp that names each sample's position, loud inside the spans."""
+    sound = np.linspace(0, 0.4, length, dtype=np.float32)
+    for start, end in spans:
+        sound[start:end] += 0.55
+    return sound
+
+
+def test_an_utterance_holds_all_its_sound_from_the_pre_roll_to_the_decision():
+    sound = spoken((8192, 16384))
+    (start, end, heard), *more = utterances(segment(sound, []))
+    assert not more
+    assert start == 8192 - 1536
+    assert end.end_sample == 16384
+    assert np.array_equal(heard, sound[start : end.decided_sample])
+
+
+def test_speech_at_the_very_first_sample_is_not_clipped():
+    sound = spoken((0, 8192))
+    (start, _, heard), *_ = utterances(segment(sound, []))
+    assert start == 0
+    assert np.array_equal(heard[:8192], sound[:8192])
+
+
+def test_sound_still_pending_at_the_end_is_not_lost():
+    sound = spoken((4096, 8900), length=8900)
+    ((_, end, heard),) = utterances(segment(sound, []))
+    assert end.reason == "flush"
+    assert heard[-1] == sound[-1]
+
+
+def test_silence_sends_nothing():
+    assert segment(spoken(), []) == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30)), max_size=5),
+    st.lists(st.integers(1, 2000), max_size=60),
+)
+def test_how_the_sound_is_cut_into_blocks_changes_nothing(spans, sizes):
+    sound = spoken(*((512 * first, 512 * (first + n)) for first, n in spans))
+    whole, cut = utterances(segment(sound, [])), utterances(segment(sound, sizes))
+    assert [(start, end) for start, end, _ in whole] == [(start, end) for start, end, _ in cut]
+    for (start, end, heard), (_, _, again) in zip(whole, cut, strict=True):
+        assert np.array_equal(heard, sound[start : end.decided_sample])
+        assert np.array_equal(heard, again)
