@@ -220,7 +220,7 @@ def models_list() -> None:
     for folder in list_models([load_settings().models_dir]):
         about = folder.manifest
         table.add_row(
-            about.name, about.version, about.language, f"{about.parameters:,}", about.licence
+            about.name, about.version, about.language, f"{about.parameters:,}", about.license
         )
     output.print(table)
 

@@ -73,8 +73,10 @@ class Pipeline:
         log_probs = self.model.log_probs(utterance.samples[:kept])
         self._lap(watch, "decode")
         info = self.model.info
-        hypothesis = greedy(log_probs, info, offset_s=utterance.start_sample / SAMPLE_RATE_HZ)
-        verdict = self._gate.judge(log_probs, hypothesis)
+        hypothesis = greedy(
+            log_probs, info.vocabulary, info.timing, utterance.start_sample / SAMPLE_RATE_HZ
+        )
+        verdict = self._gate.judge(hypothesis)
         self._lap(watch, "hypothesis")
         hits: list[Hit] = []
         if verdict.searchable:
@@ -85,7 +87,7 @@ class Pipeline:
             hypotheses=(hypothesis,) if verdict.is_speech else (),
             hits=tuple(hits),
             timings_ms=watch.laps_ms,
-            model=info.version,
+            model=info.label,
             why_nothing="" if verdict.is_speech else verdict.reason,
         )
         self._observer.answered(utterance, result)

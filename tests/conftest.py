@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.serving import Server, serving
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,3 +60,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared recordings are not here (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running

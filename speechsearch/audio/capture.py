@@ -106,7 +106,7 @@ class Microphone:
                     put, data.mean(axis=1, dtype=np.float32), heard_at_s, bool(status)
                 )
 
-        resampler = soxr.ResampleStream(self._device.rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
+        resampler = _Resampler(self._device.rate_hz)
         try:
             stream = self._open(callback)
         except DeviceError:
@@ -118,9 +118,9 @@ class Microphone:
                         samples, heard_at_s = await arrived.get()
                 except TimeoutError:
                     return
-                samples = resampler.resample_chunk(samples)
+                samples, held_s = resampler.take(samples)
                 if len(samples):
-                    yield Block(samples, heard_at_s)
+                    yield Block(samples, heard_at_s - held_s)
         finally:
             await asyncio.to_thread(_close, stream)
 
@@ -151,6 +151,21 @@ class Microphone:
             with contextlib.suppress(DeviceError):
                 self._device = find_device(self._wanted or self.name)
                 return
+
+
+class _Resampler:
+    """To 16 kHz, keeping count of what the filter holds back."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
+        self._ratio = SAMPLE_RATE_HZ / rate_hz
+        self._held = 0.0
+
+    def take(self, samples: Audio) -> tuple[Audio, float]:
+        """What comes out, and how many seconds its end lies behind what went in."""
+        out: Audio = self._stream.resample_chunk(samples)
+        self._held += len(samples) * self._ratio - len(out)
+        return out, self._held / SAMPLE_RATE_HZ
 
 
 def _portaudio() -> Any:

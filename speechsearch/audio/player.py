@@ -54,6 +54,8 @@ def noise_floor(samples: Audio, length_samples: int) -> Audio:
 
     Deterministic for a recording; float32 [length_samples].
     """
+    if length_samples == 0:
+        return np.zeros(0, np.float32)
     span = min(ms_to_samples(100), len(samples))
     starts = range(0, len(samples) - span + 1, max(1, span // 2))
     quietest = min(starts, key=lambda start: float(np.square(samples[start : start + span]).sum()))

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from speechsearch.config import PRIVATE_SERVER_ENV
 from speechsearch.errors import ServerUnavailable
@@ -34,9 +35,17 @@ def is_ready(host: str, port: int) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True)
+class PrivateServer:
+    """A server process that is ready."""
+
+    url: str
+    pid: int
+
+
 @asynccontextmanager
-async def private_server(arguments: Sequence[str] = ()) -> AsyncIterator[str]:
-    """Run ``speechsearch serve`` with further arguments on a free port; yields its socket's URL.
+async def private_server(arguments: Sequence[str] = ()) -> AsyncIterator[PrivateServer]:
+    """Run ``speechsearch serve`` with further arguments on a free port.
 
     Raises ServerUnavailable with what it said where it does not start.
     """
@@ -52,7 +61,7 @@ async def private_server(arguments: Sequence[str] = ()) -> AsyncIterator[str]:
     reader = asyncio.create_task(_collect(process, said))
     try:
         await _wait_until_ready(process, port, said)
-        yield socket_url("127.0.0.1", port)
+        yield PrivateServer(socket_url("127.0.0.1", port), process.pid)
     finally:
         if process.returncode is None:
             process.terminate()

@@ -51,8 +51,8 @@ async def server_for(setup: Setup, *, share: bool) -> AsyncIterator[str]:
     elif share and not setup.arguments and is_ready(own.host, own.port):
         yield socket_url(own.host, own.port)
     else:
-        async with private_server(setup.arguments) as url:
-            yield url
+        async with private_server(setup.arguments) as server:
+            yield server.url
 
 
 async def query_files(

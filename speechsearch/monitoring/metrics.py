@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from speechsearch.types import Result, Utterance
 
 BUCKETS_S = (
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5,
+    0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 2.5,
 )  # fmt: skip
-"""Boundaries at the targets: the 500 ms budget, its halves, and 30 ms after the endpoint."""
+"""A boundary at every target: 30 ms after the endpoint, 100 ms of search, the 500 ms budget,
+700 ms for large models, and finer steps between."""
 
 
 class Metrics:

@@ -40,7 +40,12 @@ def build_app(settings: Settings) -> Starlette:
     index = EmbeddedIndex.open(
         Path(settings.search.index) if settings.search.index else demo_index()
     )
-    ranker = Ranker(index, model.info.vocabulary, RankingOptions(limit=settings.search.limit))
-    metrics = Metrics(model.info.version)
+    letters = model.info.vocabulary
+    ranker = Ranker(
+        index,
+        {**letters.ids, " ": letters.delimiter_id},
+        RankingOptions(limit=settings.search.limit, blank=letters.blank_id),
+    )
+    metrics = Metrics(model.info.label)
     pipeline = Pipeline(model, ranker, observer=metrics, post_roll_ms=settings.vad.post_roll_ms)
     return create_app(pipeline, metrics, settings.server)

@@ -1,0 +1,302 @@
+"""Stream recordings at real time through client, socket and server, and time every stage.
+
+The four instants: t0 acoustic end of speech (the table's label), t1 endpoint decision, t2 final
+transcript on the server, t3 results at the client; all on one clock, t0 = start of playing + label.
+After a file's last sample its own noise floor goes on, so nothing tells the client that it ended.
+t1..t3 are those of the utterance that covers t0. An endpoint over 50 ms before t0 is an early
+cut-off of that file. A file without an answer for t0 is an error. Rows whose t0 is doubtful
+(t0_spread over 0.3 s) are played and listed, and left out of the percentiles and the rate.
+
+    scripts/bench_latency
+    scripts/bench_latency --table ../shared/data/commands.tsv --json commands.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import os
+import resource
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speechsearch.audio.player import Player, read_audio
+from speechsearch.client.connection import Connection
+from speechsearch.client.private import private_server
+from speechsearch.client.query import detector_of
+from speechsearch.client.voice import Answer, Voice, VoiceEvent
+from speechsearch.config import Settings, load_settings
+from speechsearch.errors import SpeechsearchError
+from speechsearch.types import SAMPLE_RATE_HZ
+from speechsearch.vad.endpointer import SpeechStart
+from speechsearch.vad.segmenter import Segmenter
+from speechsearch.wire import messages as m
+
+ROOT = Path(__file__).resolve().parents[2]
+EARLY_S = 0.05
+DOUBTFUL_S = 0.3
+QUIET_S = 1.5
+"""Noise floor after the file and after t0 that must pass without an utterance"""
+LONGEST_TAIL_S = 15.0
+STAGES = ("endpoint", "network", "queue", "decode", "hypothesis", "search")
+
+
+@dataclass
+class Played:
+    """What came of one file."""
+
+    row: dict[str, str]
+    started_s: float = 0.0
+    length_s: float = 0.0
+    starts: list[int] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def t0_s(self) -> float:
+        """The label, in seconds from the first sample."""
+        return float(self.row["t0"])
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the label can carry a latency."""
+        return float(self.row.get("t0_spread") or 0) <= DOUBTFUL_S
+
+    @property
+    def finals(self) -> list[Answer]:
+        """Answers with text, in order, replaced ones left out."""
+        finals = [answer for answer in self.answers if isinstance(answer.message, m.Final)]
+        replaced = {answer.message.continues for answer in finals}
+        return [answer for answer in finals if answer.utterance not in replaced]
+
+    def after_t0_ms(self, instant_s: float) -> float:
+        """An instant, relative to the acoustic end of speech."""
+        return (instant_s - self.started_s - self.t0_s) * 1000
+
+    @property
+    def early_cutoff(self) -> bool:
+        """Whether speech was ended before its end."""
+        return any(self.after_t0_ms(a.t1_s) < -EARLY_S * 1000 for a in self.answers)
+
+    @property
+    def covering(self) -> Answer | None:
+        """The answer of the utterance that covers t0."""
+        for answer in self.answers:
+            begun_s = self.starts[answer.utterance - 1] / SAMPLE_RATE_HZ
+            late_enough = self.after_t0_ms(answer.t1_s) >= -EARLY_S * 1000
+            if begun_s <= self.t0_s and late_enough and isinstance(answer.message, m.Final):
+                return answer
+        return None
+
+
+def read_rows(table: Path, limit: int | None) -> list[dict[str, str]]:
+    """Rows with a label, paths made absolute."""
+    with table.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["t0"]]
+    for row in rows:
+        row["file"] = str((table.parent / row["path"]).resolve())
+    return rows[:limit]
+
+
+async def play(row: dict[str, str], url: str, settings: Settings) -> Played:
+    """Stream one file in a session of its own until it is answered and quiet."""
+    played = Played(row)
+    sound = read_audio(Path(row["file"]))
+    player = Player(sound, tail_s=LONGEST_TAIL_S)
+    connection = Connection(url, settings.server.token, retry=False)
+    voice = Voice(player, Segmenter(detector_of(settings), settings.vad), connection)
+    quiet_from = round((max(len(sound) / SAMPLE_RATE_HZ, played.t0_s) + QUIET_S) * SAMPLE_RATE_HZ)
+    try:
+        async for event in voice.run():
+            note(event, played)
+            idle = not voice.segmenter.in_utterance and not connection.awaiting
+            if idle and voice.segmenter.position > quiet_from:
+                player.stop()
+    except SpeechsearchError as error:
+        played.error = str(error)
+    played.started_s = player.started_s
+    played.length_s = voice.captured_samples / SAMPLE_RATE_HZ
+    if not played.error and played.covering is None:
+        played.error = "no answer for the utterance that covers t0"
+    return played
+
+
+def note(event: VoiceEvent, played: Played) -> None:
+    """Keep what the figures need."""
+    if isinstance(event, SpeechStart):
+        played.starts.append(event.start_sample)
+    elif isinstance(event, Answer):
+        played.answers.append(event)
+    elif isinstance(event, m.Error):
+        played.error = event.message
+
+
+async def stream(
+    rows: Iterator[dict[str, str]], url: str, settings: Settings, done: list[Played]
+) -> None:
+    """One speaker: files back to back until there are no more."""
+    for row in rows:
+        done.append(await play(row, url, settings))
+        print(f"\r{len(done)} files", end="", flush=True)
+
+
+def server_cost(pid: int) -> tuple[float, float]:
+    """CPU seconds and peak resident MB of a process so far (Linux /proc)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    cpu_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak_kb = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return cpu_s, int(peak_kb) / 1024
+
+
+def own_cpu_s() -> float:
+    """CPU seconds of this process: player, VAD and client."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def percentiles(values_ms: list[float]) -> dict[str, float | None]:
+    """p50, p95, p99; None where there is nothing."""
+    if not values_ms:
+        return {"p50": None, "p95": None, "p99": None}
+    return {f"p{p}": round(float(np.percentile(values_ms, p)), 1) for p in (50, 95, 99)}
+
+
+def file_object(played: Played) -> dict[str, Any]:
+    """A file's line in the report."""
+    answer, finals = played.covering, played.finals
+    longest = max((a.message for a in finals), key=lambda f: len(f.text), default=None)
+    hits = longest.hits if longest else ()
+    t1_ms = played.after_t0_ms(answer.t1_s) if answer else None
+    t3_ms = played.after_t0_ms(answer.t3_s) if answer else None
+    return {
+        "path": played.row["path"],
+        "text": " ".join(a.message.text for a in finals),
+        "hits": [{"id": h.id, "title": h.title, "score": round(h.score, 4)} for h in hits],
+        "t1_t0_ms": None if t1_ms is None else round(t1_ms, 1),
+        "t3_t0_ms": None if t3_ms is None else round(t3_ms, 1),
+        "early_cutoff": played.early_cutoff,
+        "t0_doubtful": not played.trusted,
+        "error": played.error or None,
+    }
+
+
+def summary(done: list[Played], streams: int, wall_s: float, cost: dict[str, float]) -> dict:
+    """The whole report."""
+    trusted = [p for p in done if p.trusted]
+    answered = [(p, p.covering) for p in trusted if p.covering]
+    instants = {
+        "t1_t0_ms": [p.after_t0_ms(a.t1_s) for p, a in answered],
+        "t2_t0_ms": [p.after_t0_ms(a.t2_s) for p, a in answered],
+        "t3_t0_ms": [p.after_t0_ms(a.t3_s) for p, a in answered],
+    }
+    heard_s = sum(p.length_s for p in done)
+    stages = {s: float(np.mean([a.timings_ms[s] for _, a in answered] or [0])) for s in STAGES}
+    whole_ms = sum(stages.values()) or 1.0
+    return {
+        "n": len(done),
+        "streams": streams,
+        **{name: percentiles(values) for name, values in instants.items()},
+        "early_cutoff_rate": round(sum(p.early_cutoff for p in trusted) / max(1, len(trusted)), 4),
+        "stage_ms": {stage: round(ms, 2) for stage, ms in stages.items()},
+        "stage_share": {stage: round(ms / whole_ms, 4) for stage, ms in stages.items()},
+        "queries_per_s": round(sum(len(p.finals) for p in done) / wall_s, 3),
+        "cpu_s_per_audio_s": round((cost["server_cpu_s"] + cost["client_cpu_s"]) / heard_s, 4),
+        "server_cpu_s_per_audio_s": round(cost["server_cpu_s"] / heard_s, 4),
+        "peak_rss_mb": round(cost["peak_rss_mb"], 1),
+        "errors": sum(bool(p.error) for p in done),
+        "t0_doubtful": len(done) - len(trusted),
+        "files": [file_object(p) for p in done],
+    }
+
+
+def draw(report: dict[str, Any], out: Path) -> None:
+    """The distribution of the three instants against the budget."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+    for key, label in (("t1_t0_ms", "t1 endpoint decision"), ("t3_t0_ms", "t3 results")):
+        values = sorted(f[key] for f in report["files"] if f[key] is not None)
+        axes.step(values, np.arange(1, len(values) + 1) / len(values) * 100, label=label)
+    axes.axvline(500, color="crimson", linestyle="--", label="budget 500 ms")
+    axes.set(
+        xlabel="ms after the acoustic end of speech (t0)", ylabel="% of files", ylim=(0, 101),
+        title=f"n = {report['n']}, {report['streams']} stream(s), real time",
+    )  # fmt: skip
+    axes.set_xlim(0, 1000)
+    axes.legend(loc="upper left")
+    figure.savefig(out, dpi=120)
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Play everything and report."""
+    settings, done = load_settings(), list[Played]()
+    options = ["--index", str(arguments.index.absolute())] if arguments.index else []
+    options += ["--model", arguments.model] if arguments.model else []
+    async with private_server(options) as server:
+        cpu_before_s, own_before_s = server_cost(server.pid)[0], own_cpu_s()
+        began_s = time.perf_counter()
+        rows = iter(read_rows(arguments.table, arguments.limit))
+        await asyncio.gather(
+            *(stream(rows, server.url, settings, done) for _ in range(arguments.streams))
+        )
+        wall_s = time.perf_counter() - began_s
+        cpu_s, peak_rss_mb = server_cost(server.pid)
+        cost = {
+            "server_cpu_s": cpu_s - cpu_before_s,
+            "client_cpu_s": own_cpu_s() - own_before_s,
+            "peak_rss_mb": peak_rss_mb,
+        }
+    return summary(done, arguments.streams, wall_s, cost)
+
+
+def show(report: dict[str, Any]) -> None:
+    """The figures, for a person."""
+    print(f"\rn {report['n']}, streams {report['streams']}, errors {report['errors']}, ", end="")
+    print(f"doubtful t0 {report['t0_doubtful']}")
+    for name in ("t1_t0_ms", "t2_t0_ms", "t3_t0_ms"):
+        print(name, "  ".join(f"{p} {ms}" for p, ms in report[name].items()))
+    print("early_cutoff_rate", report["early_cutoff_rate"])
+    shares = report["stage_share"]
+    print(
+        "stages",
+        "  ".join(f"{s} {ms} ms ({shares[s]:.0%})" for s, ms in report["stage_ms"].items()),
+    )
+    for name in ("queries_per_s", "cpu_s_per_audio_s", "server_cpu_s_per_audio_s", "peak_rss_mb"):
+        print(name, report[name])
+
+
+def main() -> None:
+    """Parse, measure, report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    fixtures = ROOT / "audio_fixtures" / "manifest.tsv"
+    parser.add_argument("--table", type=Path, default=fixtures, help="TSV with path and t0")
+    parser.add_argument("--index", type=Path, help="index to search; the demo books if not given")
+    parser.add_argument("--model", help="acoustic model")
+    parser.add_argument("--limit", type=int, help="only the first N files")
+    parser.add_argument("--streams", type=int, default=1, help="speakers at once")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the report")
+    parser.add_argument("--picture", type=Path, metavar="OUT", help="draw the distribution")
+    arguments = parser.parse_args()
+    report = asyncio.run(measure(arguments))
+    show(report)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1))
+    if arguments.picture:
+        draw(report, arguments.picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Turn a checkpoint into a model folder that the base install runs ([torch] extra).
+
+torch -> ONNX (checked against torch) -> smaller graph -> gate on word error rate -> folder with
+half-precision safetensors, configuration and manifest.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from transformers import Wav2Vec2ForCTC
+
+from speechsearch.asr.checkpoint import CHECKPOINT_FILES, Checkpoint
+from speechsearch.asr.ctc import greedy
+from speechsearch.asr.folder import (
+    MANIFEST_FILE,
+    SCHEMA,
+    GateResult,
+    Manifest,
+    ModelFolder,
+    file_entry,
+)
+from speechsearch.asr.model import ModelInfo
+from speechsearch.asr.onnx import OnnxAcousticModel, log_softmax, normalise
+from speechsearch.asr.positioned import WEIGHTS_FILE, load_torch, table_frames
+from speechsearch.asr.shrink import SMALLEST, Calibration, shrink
+from speechsearch.asr.wer import Errors, count_errors
+from speechsearch.errors import ModelError
+from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs
+
+ONNX_FILE = "model.int8.onnx"
+ONNX_TOLERANCE = 0.05
+"""Highest difference of a logit (they span about 25) between torch and ONNX in float32. The closed
+form front end subtracts large numbers, which costs digits: 0.016 was measured at worst."""
+MOST_WER_LOSS = 0.005
+"""Absolute; more and the smaller graph is refused."""
+UNLIMITED_FRAMES = 1500
+"""Longest piece for a model whose positions have no end: attention grows with its square."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the checkpoint's files do not say."""
+
+    name: str
+    version: str
+    license: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """One utterance of an evaluation table."""
+
+    samples: Audio
+    transcript: str
+
+
+Tables = dict[str, Sequence[Recording]]
+
+
+def export(
+    checkpoint: Path, out: Path, labels: Labels, calibration: Calibration, tables: Tables
+) -> ModelFolder:
+    """Make the folder ``out``; ``ModelError`` when ONNX strays from torch or the gate refuses."""
+    read = Checkpoint.open(checkpoint)
+    model = load_torch(checkpoint)
+    info = ModelInfo(
+        name=labels.name,
+        version=labels.version,
+        sha256="",
+        vocabulary=read.vocabulary,
+        timing=read.timing,
+        max_samples=_max_samples(model, read),
+        normalise=read.normalise,
+    )
+    manifest = _manifest(read, info, labels, sum(p.numel() for p in model.parameters()))
+    out.mkdir(parents=True, exist_ok=True)
+    for name in CHECKPOINT_FILES:
+        if (checkpoint / name).exists():
+            shutil.copyfile(checkpoint / name, out / name)
+    save_half(model, out / WEIGHTS_FILE, calibration)
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = Path(scratch) / "float32.onnx"
+        to_onnx(model, whole, info)
+        shrink(whole, out / ONNX_FILE, info, calibration)
+        models = [OnnxAcousticModel.of_graph(path, info) for path in (whole, out / ONNX_FILE)]
+        gates = [gate(name, rows, models[0], models[1]) for name, rows in tables.items()]
+    write_manifest(out, msgspec.structs.replace(manifest, word_error_rate=gates))
+    return ModelFolder.open(out)
+
+
+def to_onnx(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> None:
+    """Write the float32 graph for any length and compare it with torch; folds weight norms."""
+    torch.nn.utils.parametrize.remove_parametrizations(
+        model.wav2vec2.encoder.pos_conv_embed.conv, "weight"
+    )
+    least = info.timing.receptive_field_samples
+    length = torch.export.Dim("samples", min=least, max=info.max_samples)
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Logits(model).eval(),
+            (torch.zeros(1, (least + info.max_samples) // 2),),
+            path,
+            input_names=["input_values"],
+            output_names=["logits"],
+            dynamic_shapes={"input_values": {1: length}},
+            dynamo=True,
+            external_data=False,
+        )
+    _compare(model, path, info)
+
+
+def gate(
+    table: str, rows: Sequence[Recording], whole: OnnxAcousticModel, small: OnnxAcousticModel
+) -> GateResult:
+    """Error rates of both; ``ModelError`` when the smaller one loses over ``MOST_WER_LOSS``."""
+    before, after = (_errors(model, rows) for model in (whole, small))
+    if after.wer > before.wer + MOST_WER_LOSS:
+        raise ModelError(
+            f"The smaller graph hears worse on {table}: word error rate {after.wer:.4f}, "
+            f"was {before.wer:.4f}",
+            hint="Lower the calibration's tolerance_nats",
+        )
+    return GateResult(table, len(rows), before.wer, after.wer, before.cer, after.cer)
+
+
+def save_half(model: Wav2Vec2ForCTC, path: Path, calibration: Calibration) -> list[str]:
+    """Safetensors with each large weight in half precision, unless that alone moves the output."""
+    listen = _listener(model)
+    reference = [listen(samples) for samples in calibration.recordings]
+    kept = []
+    weights = {name: weight.detach().clone() for name, weight in model.state_dict().items()}
+    for name, weight in model.state_dict().items():
+        if weight.numel() < SMALLEST:
+            continue
+        weight.copy_(weights[name].half())
+        if calibration.sensitive(reference, listen):
+            kept.append(name)
+        else:
+            weights[name] = weights[name].half()
+        weight.copy_(weights[name])
+    save_file(weights, path, metadata={"format": "pt"})
+    return kept
+
+
+class _Logits(torch.nn.Module):  # type: ignore[misc]
+    """[1, samples] -> [1, frames, letters]."""
+
+    def __init__(self, model: Wav2Vec2ForCTC) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_values: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model(input_values).logits
+        return logits
+
+
+def _listener(model: Wav2Vec2ForCTC) -> Callable[[Audio], LogProbs]:
+    """Audio -> log-probabilities in torch."""
+
+    def listen(samples: Audio) -> LogProbs:
+        with torch.inference_mode():
+            logits = model(torch.from_numpy(normalise(samples))[None]).logits
+        return log_softmax(logits[0].numpy())
+
+    return listen
+
+
+def _max_samples(model: Wav2Vec2ForCTC, read: Checkpoint) -> int:
+    return read.timing.samples(table_frames(model) or UNLIMITED_FRAMES)
+
+
+def _compare(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> None:
+    """At the shortest and the longest input, one between, and one sample to each frame edge."""
+    session = OnnxAcousticModel.of_graph(path, info).session
+    timing, rng = info.timing, np.random.default_rng(0)
+    edge = timing.samples(2)
+    for samples in (
+        timing.receptive_field_samples,
+        edge - 1,
+        edge,
+        info.max_samples // 3,
+        info.max_samples,
+    ):
+        audio = rng.standard_normal((1, samples), dtype=np.float32)
+        with torch.inference_mode():
+            expected = model(torch.from_numpy(audio)).logits.numpy()
+        difference = float(np.abs(session.run(None, {"input_values": audio})[0] - expected).max())
+        if difference > ONNX_TOLERANCE:
+            raise ModelError(f"ONNX strays from torch by {difference:.3f} at {samples} samples")
+
+
+def _errors(model: OnnxAcousticModel, rows: Sequence[Recording]) -> Errors:
+    total = Errors()
+    for row in rows:
+        heard = greedy(model.log_probs(row.samples), model.info.vocabulary, model.info.timing)
+        total += count_errors(row.transcript, heard.text)
+    return total
+
+
+def _manifest(read: Checkpoint, info: ModelInfo, labels: Labels, parameters: int) -> Manifest:
+    """Without files and gates, which come last."""
+    return Manifest(
+        schema=SCHEMA,
+        name=labels.name,
+        version=labels.version,
+        architecture=read.architecture,
+        license=labels.license,
+        language=labels.language,
+        parameters=parameters,
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        frame_stride_samples=info.timing.stride_samples,
+        receptive_field_samples=info.timing.receptive_field_samples,
+        max_samples=info.max_samples,
+        precision="int8 matrix products, other weights stored in float16 or float32",
+        onnx=ONNX_FILE,
+        files={},
+        word_error_rate=[],
+    )
+
+
+def write_manifest(out: Path, manifest: Manifest) -> None:
+    """Hash all files of the folder into its manifest."""
+    names = sorted(p.name for p in out.iterdir() if p.is_file() and p.name != MANIFEST_FILE)
+    manifest = msgspec.structs.replace(manifest, files={n: file_entry(out / n) for n in names})
+    encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    (out / MANIFEST_FILE).write_bytes(encoded + b"\n")

@@ -1,0 +1,36 @@
+"""What an index is: entries by number, and a text search over them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from speechsearch.types import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """An entry whose words match a query."""
+
+    number: int
+    """Position in ``Index.entries``"""
+    score: float
+    """BM25 with boosts; only the order within one query means anything"""
+
+
+class Index(Protocol):
+    """A catalogue that can be searched; immutable once open."""
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All entries; matches name them by position."""
+        ...
+
+    def search(self, query: str, limit: int) -> list[TextMatch]:
+        """Entries that share words with the query, best first; any text is legal."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of entries."""
+        ...

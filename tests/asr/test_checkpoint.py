@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from speechsearch.asr.checkpoint import Checkpoint
+from speechsearch.asr.model import FrameTiming
+from speechsearch.errors import ModelError
+
+from .conftest import LETTERS, write_json
+
+
+def change(path: Path, **values: object) -> None:
+    write_json(path, {**json.loads(path.read_text(encoding="utf-8")), **values})
+
+
+def test_shape_letters_and_normalisation_come_from_the_files(checkpoint):
+    read = Checkpoint.open(checkpoint)
+    assert read.timing == FrameTiming(stride_samples=20, receptive_field_samples=30)
+    assert read.vocabulary.letters == ("_", "a", "b", "<pad>", "<unk>", "")
+    assert (read.vocabulary.blank_id, read.vocabulary.delimiter_id) == (3, 0)
+    assert read.vocabulary.hidden_ids == {3, 4, 5}
+    assert not read.normalise
+
+
+def test_a_processor_config_of_newer_transformers_is_read(checkpoint):
+    (checkpoint / "preprocessor_config.json").unlink()
+    extractor = {"sampling_rate": 16000, "do_normalize": True}
+    write_json(checkpoint / "processor_config.json", {"feature_extractor": extractor})
+    assert Checkpoint.open(checkpoint).normalise
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "vocab.json", "tokenizer_config.json", "preprocessor_config.json"]
+)
+def test_a_missing_file_is_named(checkpoint, name):
+    (checkpoint / name).unlink()
+    with pytest.raises(ModelError, match=r"config|vocab"):
+        Checkpoint.open(checkpoint)
+
+
+def test_a_missing_folder_is_a_model_error(tmp_path):
+    with pytest.raises(ModelError, match="No model folder"):
+        Checkpoint.open(tmp_path / "nowhere")
+
+
+def test_broken_json_is_a_model_error(checkpoint):
+    (checkpoint / "vocab.json").write_text("{", encoding="utf-8")
+    with pytest.raises(ModelError, match="not a JSON object"):
+        Checkpoint.open(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"architectures": ["HubertForCTC"]}, "HubertForCTC"),
+        ({"architectures": None}, "none"),
+        ({"conv_stride": [5, 2]}, "equal length"),
+        ({"vocab_size": 4}, "does not fit"),
+        ({"pad_token_id": 0}, "two blanks"),
+    ],
+)
+def test_an_unfit_config_is_refused(checkpoint, values, message):
+    change(checkpoint / "config.json", **values)
+    with pytest.raises(ModelError, match=message):
+        Checkpoint.open(checkpoint)
+
+
+def test_a_vocabulary_by_language_is_refused(checkpoint):
+    write_json(checkpoint / "vocab.json", {"eng": LETTERS})
+    with pytest.raises(ModelError, match="does not fit"):
+        Checkpoint.open(checkpoint)
+
+
+def test_a_delimiter_outside_the_vocabulary_is_refused(checkpoint):
+    change(checkpoint / "tokenizer_config.json", word_delimiter_token="|")
+    with pytest.raises(ModelError, match="word delimiter"):
+        Checkpoint.open(checkpoint)
+
+
+def test_a_model_for_another_sample_rate_is_refused(checkpoint):
+    change(checkpoint / "preprocessor_config.json", sampling_rate=8000)
+    with pytest.raises(ModelError, match="8000 Hz"):
+        Checkpoint.open(checkpoint)

@@ -1,0 +1,63 @@
+"""The terminal view in a real pseudo-terminal."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+import pytest
+
+from tests.serving import COMMAND, ROOT
+
+
+class Terminal:
+    def __init__(self, *arguments):
+        self.master, slave = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+        environment["PULSE_SERVER"] = "unix:/nonexistent"
+        self.process = subprocess.Popen(
+            [*COMMAND, "listen", *arguments],
+            stdin=slave, stdout=slave, stderr=subprocess.DEVNULL, env=environment,
+        )  # fmt: skip
+        os.close(slave)
+        self.seen = ""
+
+    def until(self, pattern, timeout_s=60):
+        deadline = time.monotonic() + timeout_s
+        while not re.search(pattern, self.seen):
+            assert time.monotonic() < deadline, f"{pattern!r} never showed: {self.seen[-2000:]}"
+            if select.select([self.master], [], [], 0.5)[0]:
+                try:
+                    self.seen += os.read(self.master, 65536).decode(errors="replace")
+                except OSError:
+                    raise AssertionError(f"it ended: {self.seen[-2000:]}") from None
+
+    def press(self, keys):
+        self.seen = ""
+        os.write(self.master, keys.encode())
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+
+@pytest.fixture
+def terminal(server):
+    running = Terminal("--server", server.url, "--or-play", str(ROOT / "audio_fixtures"))
+    yield running
+    running.close()
+
+
+def test_a_newcomer_sees_the_book_types_a_query_mutes_and_quits(terminal):
+    terminal.until("listening")
+    terminal.until("Pride and Prejudice")
+    terminal.until("of 500 ms")
+    terminal.press(" ")
+    terminal.until("MUTED")
+    terminal.press("/moby dick\r")
+    terminal.until("Moby Dick")
+    terminal.press("q")
+    assert terminal.process.wait(timeout=20) == 0
