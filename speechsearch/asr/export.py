@@ -153,6 +153,7 @@ def save_half(model: Wav2Vec2ForCTC, path: Path, calibration: Calibration) -> li
             weights[name] = weights[name].half()
         weight.copy_(weights[name])
     save_file(weights, path, metadata={"format": "pt"})
+    path.chmod(0o644)  # safetensors leaves it to its owner alone
     return kept
 
 

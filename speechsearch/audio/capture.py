@@ -79,6 +79,11 @@ class Microphone:
         self.overruns = 0
         self._clock = clock
 
+    def name_at(self, sample: int) -> str:
+        """The device's name."""
+        del sample
+        return self.name
+
     async def blocks(self) -> AsyncIterator[Block | SourceNotice]:
         """Blocks of about 20 ms until the caller stops asking."""
         while True:

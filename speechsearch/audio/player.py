@@ -7,7 +7,8 @@ be live: nothing tells the listener that the file has ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,11 @@ class Player:
         self.started_s = 0.0
         """Clock instant of the first sample: sample n is heard n / 16000 s later at speed 1"""
 
+    def name_at(self, sample: int) -> str:
+        """The recording's name."""
+        del sample
+        return self.name
+
     def stop(self) -> None:
         """End after the present block."""
         self._stopped = True
@@ -111,3 +117,33 @@ class Player:
             if self._stopped:
                 return
             yield Block(block, due_s)
+
+
+class Playlist:
+    """Recordings one after the other, each with its noise floor, as one gapless source."""
+
+    overruns = 0
+
+    def __init__(self, recordings: Sequence[tuple[str, Audio]], *, tail_s: float = 3.0) -> None:
+        self._recordings = recordings
+        self._tail_s = tail_s
+        self._starts: list[int] = []
+
+    @property
+    def name(self) -> str:
+        """The recording that plays now."""
+        return self._recordings[max(0, len(self._starts) - 1)][0]
+
+    def name_at(self, sample: int) -> str:
+        """The recording that played at a position."""
+        return self._recordings[max(0, bisect_right(self._starts, sample) - 1)][0]
+
+    async def blocks(self) -> AsyncIterator[Block | SourceNotice]:
+        """Every recording's blocks, in real time."""
+        position = 0
+        for name, samples in self._recordings:
+            self._starts.append(position)
+            async for block in Player(samples, name=name, tail_s=self._tail_s).blocks():
+                if isinstance(block, Block):
+                    position += len(block.samples)
+                yield block

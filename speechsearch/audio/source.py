@@ -31,9 +31,17 @@ class SourceNotice:
 class Source(Protocol):
     """A microphone, or a recording that plays like one."""
 
-    name: str
     overruns: int
     """Times the device had sound that nobody fetched in time"""
+
+    @property
+    def name(self) -> str:
+        """What is heard now: a device or a recording."""
+        ...
+
+    def name_at(self, sample: int) -> str:
+        """What was playing at a position on the time line."""
+        ...
 
     def blocks(self) -> AsyncIterator[Block | SourceNotice]:
         """Blocks as they are heard, until the source ends or is closed."""

@@ -27,14 +27,14 @@ from speechsearch.wire import messages as m
 FRAMES_PER_S = 20
 
 
-async def listen_lines(voice: Voice, name: str) -> AsyncIterator[Answer]:
+async def listen_lines(voice: Voice) -> AsyncIterator[Answer]:
     """Print an object for each answer; what happens besides goes to standard error."""
     async for event in voice.run():
         note = _note(event)
         if note:
             print(note, file=sys.stderr, flush=True)
         if isinstance(event, Answer):
-            found = utterance_object(name, event)
+            found = utterance_object(voice.source.name_at(event.end_sample), event)
             if found:
                 print(json.dumps(found, ensure_ascii=False), flush=True)
             yield event
@@ -70,6 +70,7 @@ class _Terminal:
     async def draw(self, live: Live) -> None:
         """Redraw at a steady rate."""
         while True:
+            self.screen.source = self._voice.source.name
             live.update(render(self.screen), refresh=True)
             await asyncio.sleep(1 / FRAMES_PER_S)
 

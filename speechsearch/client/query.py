@@ -10,7 +10,6 @@ from speechsearch.client.connection import Connection, ConnectionState
 from speechsearch.client.voice import Answer, Voice
 from speechsearch.config import Settings
 from speechsearch.errors import ServerUnavailable, SpeechsearchError
-from speechsearch.types import Audio
 from speechsearch.vad.build import build_detector
 from speechsearch.vad.detector import Detector
 from speechsearch.vad.segmenter import Segmenter
@@ -28,17 +27,6 @@ def detector_of(settings: Settings) -> Detector:
     return build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
 
 
-def voice_for(samples: Audio, url: str, settings: Settings, speed: float) -> Voice:
-    """A fresh session that hears a recording."""
-    detector = detector_of(settings)
-    return Voice(
-        Player(samples, speed=speed, tail_s=tail_s(settings)),
-        Segmenter(detector, settings.vad),
-        Connection(url, settings.server.token, retry=False),
-        live=False,
-    )
-
-
 async def query_file(
     path: Path, url: str, settings: Settings, speed: float = 1.0
 ) -> AsyncIterator[Answer]:
@@ -47,7 +35,12 @@ async def query_file(
     Raises AudioFileError for the file, ServerUnavailable where the server goes away, and what the
     server reports as an error.
     """
-    voice = voice_for(read_audio(path), url, settings, speed)
+    voice = Voice(
+        Player(read_audio(path), name=str(path), speed=speed, tail_s=tail_s(settings)),
+        Segmenter(detector_of(settings), settings.vad),
+        Connection(url, settings.server.token, retry=False),
+        live=False,
+    )
     async for event in voice.run():
         if isinstance(event, ConnectionState) and event.state == "lost":
             raise ServerUnavailable(

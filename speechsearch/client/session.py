@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import statistics
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +14,16 @@ from typing import Any
 from rich.console import Console
 
 from speechsearch.audio.capture import Microphone
-from speechsearch.audio.player import read_audio
+from speechsearch.audio.player import Playlist, read_audio
 from speechsearch.audio.source import Source
 from speechsearch.client.connection import Connection
 from speechsearch.client.listen import listen_lines, listen_live
 from speechsearch.client.private import is_ready, private_server, socket_url
-from speechsearch.client.query import detector_of, query_file, voice_for
+from speechsearch.client.query import detector_of, query_file, tail_s
 from speechsearch.client.report import utterance_object
 from speechsearch.client.voice import Answer, Voice
 from speechsearch.config import Settings
-from speechsearch.errors import DeviceError, SpeechsearchError
+from speechsearch.errors import AudioFileError, DeviceError, SpeechsearchError
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
 
@@ -75,59 +75,56 @@ async def query_files(
 
 async def listen_or_play(setup: Setup, device: str | None, recordings: Path | None) -> None:
     """Listen to the microphone; where there is none, play ``recordings`` instead if given."""
+    source: Source
+    wanted: dict[str, str] = {}
     try:
         source = Microphone(device)
     except DeviceError as error:
         if recordings is None:
             raise
         print(f"{error.message}: playing the recordings in {recordings}", file=sys.stderr)
-        async with server_for(setup, share=True) as url:
-            await play_all(recordings, url, setup.settings)
-        return
+        wanted = _wanted(recordings)
+        sounds = [(name, read_audio(Path(name))) for name in wanted]
+        source = Playlist(sounds, tail_s=tail_s(setup.settings))
     async with server_for(setup, share=True) as url:
-        voice = _voice_of(source, url, setup.settings)
-        async for _ in _show(voice, source.name):
-            pass
-        sent = voice.connection.bytes_sent
-        print(f"captured {voice.captured_bytes} bytes, sent {sent}", file=sys.stderr)
+        segmenter = Segmenter(detector_of(setup.settings), setup.settings.vad)
+        voice = Voice(source, segmenter, Connection(url, setup.settings.server.token))
+        answers = [answer async for answer in _show(voice)]
+    print(_summary(voice, answers, wanted), file=sys.stderr)
 
 
-async def play_all(folder: Path, url: str, settings: Settings) -> None:
-    """Play the recordings of a folder in real time and sum up what was found."""
-    right, total, waits_ms = 0, 0, list[float]()
-    captured = sent = 0
-    for path, wanted in _recordings(folder):
-        voice = voice_for(read_audio(path), url, settings, speed=1.0)
-        voice.source.name = path.name
-        tops: set[str] = set()
-        async for answer in _show(voice, str(path)):
-            if isinstance(answer.message, m.Final):
-                waits_ms.append(answer.timings_ms["end_of_speech_to_results"])
-                tops |= {hit.id for hit in answer.message.hits[:1]}
-        total += 1
-        right += tops == {wanted} if wanted else not tops
-        captured, sent = captured + voice.captured_bytes, sent + voice.connection.bytes_sent
-    median_ms = statistics.median(waits_ms) if waits_ms else 0.0
-    print(
-        f"{right} of {total} recordings answered rightly; end of speech to results: median "
-        f"{median_ms:.0f} ms; captured {captured} bytes, sent {sent}",
-        file=sys.stderr,
-    )
-
-
-def _voice_of(source: Source, url: str, settings: Settings) -> Voice:
-    segmenter = Segmenter(detector_of(settings), settings.vad)
-    return Voice(source, segmenter, Connection(url, settings.server.token))
-
-
-async def _show(voice: Voice, name: str) -> AsyncIterator[Answer]:
+def _show(voice: Voice) -> AsyncIterator[Answer]:
     console = Console()
-    shown = listen_live(voice, console) if console.is_terminal else listen_lines(voice, name)
-    async for answer in shown:
-        yield answer
+    return listen_live(voice, console) if console.is_terminal else listen_lines(voice)
 
 
-def _recordings(folder: Path) -> list[tuple[Path, str]]:
-    """Files and the id each should find, from the folder's manifest."""
-    with (folder / "manifest.tsv").open(newline="") as file:
-        return [(folder / row["path"], row["item"]) for row in csv.DictReader(file, delimiter="\t")]
+def _summary(voice: Voice, answers: Sequence[Answer], wanted: Mapping[str, str]) -> str:
+    """What came of it, in a sentence or three."""
+    finals = [answer for answer in answers if isinstance(answer.message, m.Final)]
+    waits_ms = [answer.timings_ms["end_of_speech_to_results"] for answer in finals]
+    said = f"{len(finals)} utterances answered"
+    if waits_ms:
+        said += f"; end of speech to results: median {statistics.median(waits_ms):.0f} ms"
+    said += f"; captured {voice.captured_bytes} bytes, sent {voice.connection.bytes_sent}"
+    if voice.source.overruns:
+        said += f"; {voice.source.overruns} overruns"
+    tops: dict[str, set[str]] = {name: set() for name in wanted}
+    for answer in finals:
+        if wanted and isinstance(answer.message, m.Final):
+            heard = voice.source.name_at(answer.end_sample)
+            tops[heard] |= {hit.id for hit in answer.message.hits[:1]}
+    right = sum(tops[name] == ({item} if item else set()) for name, item in wanted.items())
+    return said + (f"; {right} of {len(wanted)} recordings answered rightly" if wanted else "")
+
+
+def _wanted(folder: Path) -> dict[str, str]:
+    """The recordings of a folder's manifest, and the id each should find (or empty)."""
+    try:
+        with (folder / "manifest.tsv").open(newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        return {str(folder / row["path"]): row["item"] for row in rows}
+    except (OSError, KeyError) as error:
+        raise AudioFileError(
+            f"{folder} has no manifest.tsv with path and item: {error}",
+            hint="Name a folder like audio_fixtures",
+        ) from error

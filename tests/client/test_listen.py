@@ -58,6 +58,6 @@ def test_a_newcomer_sees_the_book_types_a_query_mutes_and_quits(terminal):
     terminal.press(" ")
     terminal.until("MUTED")
     terminal.press("/moby dick\r")
-    terminal.until("Moby Dick")
+    terminal.until("Moby-Dick")
     terminal.press("q")
     assert terminal.process.wait(timeout=20) == 0

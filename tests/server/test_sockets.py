@@ -94,7 +94,7 @@ async def test_a_typed_query_is_answered_on_the_socket(server):
     async with greeted(server) as socket:
         await socket.send(encode_message(m.Search(id=7, query="moby dick")))
         results = await until(socket, "results")
-    assert (results["id"], results["hits"][0]["title"]) == (7, "Moby Dick")
+    assert (results["id"], results["hits"][0]["title"]) == (7, "Moby-Dick")
 
 
 @pytest.mark.parametrize(
