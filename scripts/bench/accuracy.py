@@ -112,7 +112,7 @@ def other_sentences(wanted: set[str]) -> list[str]:
         sentences = [line.split("\t")[0] for line in file]
     random = np.random.default_rng(0)
     long_enough = [s for s in sentences if 20 <= len(s) <= 150 and s not in wanted]
-    return list(random.choice(long_enough, CATALOGUE - len(wanted), replace=False))
+    return [str(s) for s in random.choice(long_enough, CATALOGUE - len(wanted), replace=False)]
 
 
 async def measure(model: list[str]) -> dict[str, Any]:

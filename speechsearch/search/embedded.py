@@ -1,21 +1,8 @@
-"""The embedded index: tantivy files and the entries beside them, swapped in by one rename.
-
-    DIR/current -> v-0123abcd          a symlink, replaced atomically
-    DIR/v-0123abcd/manifest.json       sha256 of the entries
-                   entries.json
-                   tantivy/
-
-A build that dies leaves only a folder that nothing points to; the next build sweeps it. A reader
-keeps the version it opened: the one before the current is only removed by the build after.
-"""
+"""The embedded index: tantivy files and the entries beside them, one version of a folder."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import secrets
-import shutil
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,10 +13,12 @@ import tantivy
 
 from speechsearch.errors import SearchIndexError
 from speechsearch.search.index import TextMatch
+from speechsearch.search.versions import current_version, new_version
 from speechsearch.types import Entry
 
 SCHEMA_VERSION = 1
-CURRENT = "current"
+ENTRIES = "entries.json"
+TANTIVY = "tantivy"
 PROGRESS_EVERY = 500
 WRITER_BYTES = 64_000_000
 FUZZY_FROM_LETTERS = 4
@@ -52,33 +41,20 @@ _stems_analyzer = (
 )
 
 
-class Manifest(msgspec.Struct, frozen=True):
-    """What a version of an index says of itself."""
-
-    schema: int
-    entries: int
-    entries_sha256: str
-
-
 def build_index(
     entries: Sequence[Entry], out: Path, progress: Callable[[int], None] | None = None
 ) -> None:
     """Write a new version of the index at ``out`` and make it the current one.
 
-    Raises SearchIndexError where the place cannot be written or holds something else.
+    ``progress`` hears the number of entries written. Raises SearchIndexError where the place cannot
+    be written or holds something else; the version in use stays whole whatever happens.
     """
-    if out.exists() and not (out / CURRENT).is_symlink() and any(out.iterdir()):
-        raise SearchIndexError(
-            f"{out} holds something that is no index", hint="Choose an empty or new folder"
-        )
-    version = out / f"v-{secrets.token_hex(4)}"
     try:
-        (version / "tantivy").mkdir(parents=True)
-        _write_entries(entries, version)
-        _write_tantivy(entries, version / "tantivy", progress)
-        _make_current(version, out)
-    except OSError as error:
-        shutil.rmtree(version, ignore_errors=True)
+        with new_version(out, SCHEMA_VERSION) as version:
+            (version / ENTRIES).write_bytes(msgspec.json.encode(list(entries)))
+            (version / TANTIVY).mkdir()
+            _write_tantivy(entries, version / TANTIVY, progress)
+    except (OSError, ValueError) as error:
         raise SearchIndexError(
             f"the index cannot be written: {error}", hint=f"Check space and rights at {out}"
         ) from error
@@ -95,19 +71,15 @@ class EmbeddedIndex:
     @classmethod
     def open(cls, path: Path) -> EmbeddedIndex:
         """The current version; raises SearchIndexError where it is missing or damaged."""
-        version = path / CURRENT
+        version = current_version(path, SCHEMA_VERSION)
         try:
-            version = version.resolve(strict=True)
-            manifest = msgspec.json.decode((version / "manifest.json").read_bytes(), type=Manifest)
-            data = (version / "entries.json").read_bytes()
-            if hashlib.sha256(data).hexdigest() != manifest.entries_sha256:
-                raise SearchIndexError(f"the index at {path} is damaged", hint="Build it again")
-            index = tantivy.Index(_schema(), str(version / "tantivy"))
+            entries = _entries_decoder.decode((version / ENTRIES).read_bytes())
+            index = tantivy.Index(_schema(), str(version / TANTIVY))
             _register(index)
-            return cls(_entries_decoder.decode(data), index)
+            return cls(entries, index)
         except (OSError, ValueError, msgspec.MsgspecError) as error:
             raise SearchIndexError(
-                f"there is no whole index at {path}: {error}",
+                f"the index at {path} cannot be opened: {error}",
                 hint=f"Build it: speechsearch index FILE --out {path}",
             ) from error
 
@@ -163,13 +135,6 @@ def _register(index: tantivy.Index) -> None:
     index.register_tokenizer("stems", _stems_analyzer)
 
 
-def _write_entries(entries: Sequence[Entry], version: Path) -> None:
-    data = msgspec.json.encode(list(entries))
-    manifest = Manifest(SCHEMA_VERSION, len(entries), hashlib.sha256(data).hexdigest())
-    _write_safely(version / "entries.json", data)
-    _write_safely(version / "manifest.json", msgspec.json.encode(manifest))
-
-
 def _write_tantivy(
     entries: Sequence[Entry], folder: Path, progress: Callable[[int], None] | None
 ) -> None:
@@ -204,29 +169,3 @@ def _texts(value: object) -> list[str]:
 def _folded(text: str) -> str:
     """Apostrophes dropped, so that "alice's" and "alices" are one word, as they sound."""
     return re.sub(r"['\u2019]", "", unicodedata.normalize("NFC", text))
-
-
-def _write_safely(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _make_current(version: Path, out: Path) -> None:
-    """One rename; then sweep what neither the current nor the last reader needs."""
-    before = (out / CURRENT).resolve() if (out / CURRENT).is_symlink() else None
-    link = out / f"{version.name}.link"
-    link.symlink_to(version.name)
-    link.replace(out / CURRENT)
-    folder = os.open(out, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    for old in out.iterdir():
-        if old.name.startswith("v-") and old not in (version, before):
-            if old.is_dir() and not old.is_symlink():
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                old.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ one frame is one pass over it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,7 @@ class SoundOptions:
     """No frame costs more: one bad frame must not rule a title out"""
     sure_blank: float = 0.98
     """Frames of blank at least so sure are heard once in a row"""
-    prior_letters: float = 4.0
+    prior_letters: float = 2.0
     """Letters of silence added to every utterance, so that short ones fit less easily"""
 
 
@@ -143,7 +143,7 @@ def fits(sound: Sound, spellings: Spellings, options: SoundOptions) -> Floats:
     """
     blank = sound.blank
     evidence, heard = _evidence(sound.log_probs, blank, options)
-    if not len(spellings) or not len(evidence):
+    if not len(spellings.letters) or not len(evidence):
         return np.zeros(len(spellings), np.float32)
     heard[np.flatnonzero(heard)[: sound.free_letters]] = False
     skipped = np.cumsum(heard, dtype=np.float32) * np.float32(options.skip_nats)
@@ -151,7 +151,9 @@ def fits(sound: Sound, spellings: Spellings, options: SoundOptions) -> Floats:
     skips = (skipped - heard * np.float32(options.skip_nats), skipped[-1] - skipped)
     states = (spellings.letters, spellings.after_blank, spellings.after_letter, spellings.enter)
     _align(evidence, skips, blank, states, ends)
-    best = np.maximum.reduceat(ends + spellings.leave, spellings.starts[:-1])
+    spoken = np.diff(spellings.starts) > 0
+    best = np.full(len(spellings), NEVER)
+    best[spoken] = np.maximum.reduceat(ends + spellings.leave, spellings.starts[:-1][spoken])
     whole = skipped[-1] + options.skip_nats * options.prior_letters
     explained: Floats = np.clip(
         1 + (best - options.skip_nats * options.prior_letters) / whole, 0, 1
@@ -185,7 +187,16 @@ def _onsets(best: npt.NDArray[np.int64], blank: int) -> npt.NDArray[np.bool_]:
     return onsets
 
 
-@njit(nogil=True, cache=True)
+def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Machine code on first use, kept for the next process where a folder for it can be had."""
+    try:
+        compiled: Callable[..., None] = njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written
+        compiled = njit(nogil=True)(function)
+    return compiled
+
+
+@_compiled
 def _align(evidence, skips, blank, states, ends):  # type: ignore[no-untyped-def]
     """Best score of a path that ends in each state, skips on both sides included, into ``ends``.
 

@@ -42,8 +42,8 @@ def letters(text: str) -> str:
     t = t.replace("&", " and ")
     t = _ABBREVIATION.sub(lambda m: ABBREVIATIONS[m[1]], t)
     t = re.sub(r"(?<=[0-9]),(?=[0-9]{3})", "", t)
-    t = re.sub(r"([0-9]+)(?:st|nd|rd|th)\b", lambda m: f" {ordinal(int(m[1]))} ", t)
-    t = re.sub(r"[0-9]+", lambda m: f" {number(int(m[0]))} ", t)
+    t = re.sub(r"\b([0-9]{1,15})(?:st|nd|rd|th)\b", lambda m: f" {ordinal(int(m[1]))} ", t)
+    t = re.sub(r"[0-9]+", lambda m: f" {_digits(m[0])} ", t)
     t = re.sub(r"(?<![a-z])'|'(?![a-z])", " ", t)
     return " ".join(re.sub(r"[^a-z' ]", " ", t).split())
 
@@ -84,6 +84,12 @@ def _cut(spoken: str) -> str:
     if len(spoken) <= MAX_LETTERS:
         return spoken
     return spoken[: MAX_LETTERS + 1].rpartition(" ")[0] or spoken[:MAX_LETTERS]
+
+
+def _digits(digits: str) -> str:
+    """A number of any length; a long one digit by digit, as ``number`` reads it."""
+    digits = digits.lstrip("0") or "0"
+    return number(int(digits)) if len(digits) <= 6 else " ".join(number(int(c)) for c in digits)
 
 
 def _year(match: re.Match[str]) -> str:

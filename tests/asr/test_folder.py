@@ -23,6 +23,11 @@ def test_the_shipped_folder_is_under_its_size(shipped):
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 37_000_000
 
 
+def test_the_shipped_files_name_no_machine():
+    for path in SHIPPED.iterdir():
+        assert b"site-packages" not in path.read_bytes()
+
+
 def test_the_shipped_weights_lost_at_most_half_a_point_of_word_error_rate(shipped):
     gates = shipped.manifest.word_error_rate
     assert {gate.table for gate in gates} == {"speech", "phrases"}
