@@ -57,7 +57,8 @@ def find_device(name: str | None) -> Device:
     devices = input_devices()
     if not devices:
         raise DeviceError(
-            "there is no microphone", hint="Plug one in, or play recordings with --play"
+            "there is no microphone",
+            hint="Plug one in, or send recordings: speechsearch query FILE",
         )
     if name is None:
         return next((device for device in devices if device.is_default), devices[0])

@@ -22,6 +22,7 @@ from speechsearch.wire.client_session import ClientSession
 from speechsearch.wire.codec import encode_message
 
 _SUBPROTOCOL = Subprotocol(m.PROTOCOL)
+GREETING_TIMEOUT_S = 10.0
 FIRST_RETRY_S = 0.25
 LAST_RETRY_S = 5.0
 STABLE_S = 10.0
@@ -161,8 +162,9 @@ class Connection:
         async with connect(
             self.url, compression=None, subprotocols=[_SUBPROTOCOL], max_size=2**22
         ) as socket:
-            await socket.send(self._session.hello())
-            first = self._session.receive(str(await socket.recv()))
+            async with asyncio.timeout(GREETING_TIMEOUT_S):
+                await socket.send(self._session.hello())
+                first = self._session.receive(str(await socket.recv()))
             if isinstance(first, m.Error):
                 raise ServerUnavailable(first.message, hint=first.hint)
             if not isinstance(first, m.Ready):

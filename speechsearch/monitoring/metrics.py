@@ -58,6 +58,12 @@ class Metrics:
             ("code",),
             registry=self.registry,
         )
+        self._feedback = Counter(
+            "speechsearch_feedback",
+            "What people did with answers: click, redo, typed, abandon",
+            ("action", "model"),
+            registry=self.registry,
+        )
         self.connections = Gauge(
             "speechsearch_connections", "Open websockets", registry=self.registry
         )
@@ -81,6 +87,10 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Something was refused with a wire code."""
         self._refused.labels(code).inc()
+
+    def told(self, action: str) -> None:
+        """A person did something with an answer."""
+        self._feedback.labels(action, self._model).inc()
 
     def exposition(self) -> bytes:
         """The Prometheus text format."""

@@ -13,6 +13,7 @@ import tantivy
 
 from speechsearch.errors import SearchIndexError
 from speechsearch.search.index import TextMatch
+from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import current_version, new_version
 from speechsearch.types import Entry
 
@@ -142,7 +143,7 @@ def _write_tantivy(
     _register(index)
     writer = index.writer(WRITER_BYTES, 1)
     for number, entry in enumerate(entries):
-        titles = " ".join((entry.title, *entry.aliases))
+        titles = _titles(entry)
         rest = " ".join(_texts(entry.fields))
         writer.add_document(
             tantivy.Document(
@@ -157,6 +158,14 @@ def _write_tantivy(
         progress(len(entries))
 
 
+def _titles(entry: Entry) -> str:
+    """Title and aliases, then the words in which they are spoken otherwise than written."""
+    written = " ".join((entry.title, *entry.aliases))
+    known = set(_words_analyzer.analyze(_folded(written)))
+    spoken = _folded(" ".join(spellings(entry.title, entry.aliases))).split()
+    return " ".join([written, *dict.fromkeys(word for word in spoken if word not in known)])
+
+
 def _texts(value: object) -> list[str]:
     """All words in the other fields, nested ones included."""
     if isinstance(value, dict):
@@ -168,4 +177,5 @@ def _texts(value: object) -> list[str]:
 
 def _folded(text: str) -> str:
     """Apostrophes dropped, so that "alice's" and "alices" are one word, as they sound."""
-    return re.sub(r"['\u2019]", "", unicodedata.normalize("NFC", text))
+    whole = text.encode("utf-8", "replace").decode()
+    return re.sub(r"['\u2019]", "", unicodedata.normalize("NFC", whole))

@@ -23,8 +23,8 @@ class RankingOptions:
 
     limit: int = 10
     floor: float = 0.4
-    """A best fit below it is no answer: of 367 phrases that are in the catalogue none fits so badly,
-    of those that ask for something else about 60 %, of noise 98 %."""
+    """A best fit below it is no answer: of 367 phrases that are in the catalogue none fits so
+    badly, of those that ask for something else about 60 %, of noise 98 %."""
     offered: float = 0.6
     """Further hits fit at least this share of the best one."""
     text_weight: float = 0.1

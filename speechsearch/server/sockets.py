@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import logging
 from collections.abc import Coroutine
 
 from starlette.types import Message
@@ -141,6 +142,8 @@ class Sockets:
                 self._spawn(self._answer(held, event))
             case Asked(m.Search() as query):
                 self._spawn(self._search(held, query))
+            case Asked(m.Feedback() as feedback):
+                self._metrics.told(feedback.action)
 
     async def _answer(self, held: Held, ended: UtteranceEnded) -> None:
         number = ended.utterance.number
@@ -150,6 +153,13 @@ class Sockets:
         except SpeechsearchError as error:
             self._metrics.refused(error.code)
             answer = error_message(error, number)
+        except Exception:
+            logging.exception("utterance %d of session %s failed", number, held.session.id)
+            self._metrics.refused(SpeechsearchError.code)
+            failed = SpeechsearchError(
+                "the server failed on this utterance", hint="Say it again; its log has the cause"
+            )
+            answer = error_message(failed, number)
         held.session.answered(answer, number)
         await held.send(answer)
         held.settle()

@@ -1,0 +1,156 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechsearch.search.sound import (
+    BLOCK_STATES,
+    Sound,
+    SoundOptions,
+    fits,
+    greedy_letters,
+    pack,
+)
+
+LETTERS = {"_": 0, " ": 1, "a": 2, "b": 3, "c": 4}
+OPTIONS = SoundOptions()
+
+
+def spoken(text, sure=0.95, frames_each=2):
+    """Log-probs of a model that hears ``text``, a blank between letters; ``_`` is a pause."""
+    rows = []
+    for letter in text:
+        row = np.full(len(LETTERS), (1 - sure) / (len(LETTERS) - 1))
+        row[LETTERS[letter]] = sure
+        blank = np.full(len(LETTERS), (1 - sure) / (len(LETTERS) - 1))
+        blank[0] = sure
+        rows += [row] * frames_each + [blank]
+    return np.log(np.array(rows, np.float32))
+
+
+def fit(log_probs, *texts, free_letters=0):
+    sound = Sound(log_probs, free_letters=free_letters)
+    return fits(sound, pack(texts, LETTERS, OPTIONS), OPTIONS)
+
+
+def brute_force(log_probs, text, o):
+    """The definition, by trying every part of the title and every path of letters and blanks."""
+    best_letters = log_probs.argmax(axis=1)
+    heard = (best_letters != 0) & np.append(True, best_letters[1:] != best_letters[:-1])
+    evidence = np.maximum(log_probs - log_probs.max(axis=1, keepdims=True), -o.worst_nats)
+    ids, frames, best = [LETTERS[c] for c in text], len(log_probs), -np.inf
+    for first, last in itertools.combinations_with_replacement(range(len(ids)), 2):
+        price = 0.0
+        if first:
+            cut = o.cut_nats if text[first - 1] == " " else o.cut_word_nats
+            price += min(o.miss_nats * first, o.most_miss_nats) + cut
+        if last < len(ids) - 1:
+            cut = o.cut_nats if text[last + 1] == " " else o.cut_word_nats
+            price += min(o.miss_nats * (len(ids) - 1 - last), o.most_miss_nats) + cut
+        part = ids[first : last + 1]
+        for start in range(frames):
+            for end in range(start + len(part), frames + 1):
+                skipped = heard[:start].sum() + heard[end:].sum()
+                path = forced(evidence[start:end], part)
+                best = max(best, path - price - o.skip_nats * skipped)
+    whole = o.skip_nats * (heard.sum() + o.prior_letters)
+    return float(np.clip(1 + (best - o.skip_nats * o.prior_letters) / whole, 0, 1))
+
+
+def forced(evidence, part):
+    """Best CTC path from the first letter in the first frame to the last letter in the last."""
+    states = [part[0]]
+    for letter in part[1:]:
+        states += [0, letter]
+    score = np.full(len(states), -np.inf)
+    score[0] = evidence[0, states[0]]
+    for row in evidence[1:]:
+        new = np.full(len(states), -np.inf)
+        for s, letter in enumerate(states):
+            came = [score[s]]
+            if s:
+                came.append(score[s - 1])
+            if s > 1 and letter != 0 and letter != states[s - 2]:
+                came.append(score[s - 2])
+            new[s] = max(came) + row[letter]
+        score = new
+    return score[-1]
+
+
+texts = st.lists(st.sampled_from(["a", "b", "c", "ab"]), min_size=1, max_size=3).map(" ".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts, st.integers(1, 7), st.integers(0, 2**32 - 1))
+def test_the_scorer_equals_the_definition(text, frames, seed):
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, 3, (frames, len(LETTERS)))
+    logits[:, 0] = np.minimum(logits[:, 0], 3)  # no frame is so surely blank that it is folded
+    log_probs = (logits - np.log(np.exp(logits).sum(1, keepdims=True))).astype(np.float32)
+    if (log_probs[:, 0] > np.log(OPTIONS.sure_blank)).any():
+        return
+    expected = brute_force(log_probs, text, OPTIONS)
+    assert fit(log_probs, text)[0] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_title_said_word_for_word_fits_best():
+    found = fit(spoken("abc cab"), "abc cab", "abc", "cab", "bbb", "abc cab abc")
+    assert found.argmax() == 0
+    assert found[0] > 0.75
+
+
+def test_a_part_of_a_long_title_beats_an_unrelated_one():
+    found = fit(spoken("abc cab"), "abc cab bbb aaa", "ccc bab")
+    assert found[0] > found[1] + 0.2
+
+
+def test_sound_around_the_title_costs_and_a_carrier_phrase_does_not():
+    bare, around = fit(spoken("abc"), "abc")[0], fit(spoken("bb abc"), "abc")[0]
+    free = fit(spoken("bb abc"), "abc", free_letters=3)[0]
+    assert around < bare - 0.1
+    assert free == pytest.approx(bare, abs=0.02)
+
+
+def test_a_pause_inside_changes_nothing():
+    pause = fit(spoken("abc" + "_" * 30 + " cab"), "abc cab")[0]
+    assert pause == pytest.approx(fit(spoken("abc cab"), "abc cab")[0], abs=1e-3)
+
+
+def test_a_doubled_letter_needs_a_blank_between():
+    once = np.log(np.full((4, 5), 0.01, np.float32))
+    once[:, 2] = np.log(0.96)
+    assert fit(once, "a")[0] > fit(once, "aa")[0]
+
+
+def test_a_spelling_that_lies_across_two_blocks_is_scored_as_a_whole():
+    filler = ["b" * (BLOCK_STATES - 3)]
+    sound = spoken("abc cab")
+    alone = fit(sound, "abc cab")[0]
+    assert fit(sound, *filler, "abc cab")[1] == pytest.approx(alone, abs=1e-6)
+
+
+def test_a_part_of_the_spellings_scores_as_in_the_whole():
+    sound, all_of_them = Sound(spoken("abc cab")), ["bbb", "abc cab", "a", "cab"]
+    packed = pack(all_of_them, LETTERS, OPTIONS)
+    chosen = np.array([3, 1])
+    part = fits(sound, packed.part(chosen), OPTIONS)
+    assert part == pytest.approx(fits(sound, packed, OPTIONS)[chosen])
+
+
+def test_nothing_to_score_or_nothing_heard_is_no_error():
+    assert fit(spoken("abc")).shape == (0,)
+    assert fit(np.zeros((0, 5), np.float32), "abc").tolist() == [0]
+    silence = np.log(np.full((9, 5), 0.001, np.float32))
+    silence[:, 0] = np.log(0.996)
+    assert fit(silence, "abc")[0] < 0.1
+
+
+def test_letters_the_model_does_not_have_are_left_out():
+    assert fit(spoken("abc"), "a'bc")[0] == pytest.approx(fit(spoken("abc"), "abc")[0])
+
+
+def test_the_letters_heard_are_those_of_the_best_path():
+    ids = greedy_letters(spoken("ab a"), 0)
+    assert [*ids] == [2, 3, 1, 2]
