@@ -39,6 +39,7 @@ environment() {
   local extras=$1 interpreter wanted
   [ -x "$root/.venv/bin/python" ] || {
     interpreter=$(python)
+    "$interpreter" -c 'import ensurepip' 2>/dev/null || packages python3-venv
     say "making .venv"
     "$interpreter" -m venv "$root/.venv"
   }

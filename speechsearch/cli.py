@@ -109,8 +109,9 @@ def serve(
 
     settings = _settings(index, model, server={"host": host, "port": port})
     listening = bind(settings.server)
+    host_name = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
     errors.print(
-        f"speechsearch serves ws://{settings.server.host}:{listening.getsockname()[1]}/v1/stream",
+        f"speechsearch serves ws://{host_name}:{listening.getsockname()[1]}/v1/stream",
         markup=False, soft_wrap=True,
     )  # fmt: skip
     run(build_app(settings), listening)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from speechsearch.types import SAMPLE_RATE_HZ, Audio
 
 MODEL_FOLDER = "silero-vad-16k"
 MODEL_FILE = "silero_vad_16k_op15.onnx"
+MODEL_SHA256 = "7ed98ddbad84ccac4cd0aeb3099049280713df825c610a8ed34543318f1b2c49"
 CONTEXT_SAMPLES = 64
 
 
@@ -32,11 +34,17 @@ class SileroDetector:
                 f"the speech detector's model is missing: {path}",
                 hint="Restore models/ from the repository or choose vad.engine = 'webrtc'",
             )
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != MODEL_SHA256:
+            raise ModelError(
+                f"the speech detector's model is damaged: {path}",
+                hint="Restore it from the repository",
+            )
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._state: npt.NDArray[np.float32]
         self._context: Audio
-        self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         self.reset()
 
     def speech_probability(self, frame: Audio) -> float:

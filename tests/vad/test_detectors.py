@@ -5,7 +5,7 @@ from speechsearch.audio.player import read_audio
 from speechsearch.config import default_models_dir
 from speechsearch.errors import ConfigError, ModelError
 from speechsearch.vad.build import build_detector
-from speechsearch.vad.silero import SileroDetector
+from speechsearch.vad.silero import MODEL_FILE, MODEL_FOLDER, SileroDetector
 from speechsearch.vad.webrtc import WebrtcDetector
 
 
@@ -44,4 +44,12 @@ def test_an_aggressiveness_that_does_not_exist_is_refused():
 
 def test_a_missing_silero_model_says_where_it_should_be(tmp_path):
     with pytest.raises(ModelError, match="silero"):
+        SileroDetector(tmp_path)
+
+
+def test_a_damaged_silero_model_is_refused(tmp_path):
+    damaged = tmp_path / MODEL_FOLDER / MODEL_FILE
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"not the model")
+    with pytest.raises(ModelError, match="damaged"):
         SileroDetector(tmp_path)
