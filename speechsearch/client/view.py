@@ -65,15 +65,16 @@ def _hits(hits: tuple[Hit, ...]) -> Table:
 
 def _budget(timings_ms: dict[str, float]) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 1))
+    total_ms = timings_ms["end_of_speech_to_results"]
+    ms_per_cell = max(BUDGET_MS, total_ms) / BAR_CELLS
     begun_ms = 0.0
     for stage in STAGES:
         ms = timings_ms.get(stage, 0.0)
-        before = min(BAR_CELLS, round(begun_ms / BUDGET_MS * BAR_CELLS))
-        cells = min(BAR_CELLS - before, round(ms / BUDGET_MS * BAR_CELLS))
+        before = min(BAR_CELLS, round(begun_ms / ms_per_cell))
+        cells = min(BAR_CELLS - before, round(ms / ms_per_cell))
         bar = " " * before + ("█" * cells or "▏")
         table.add_row(stage, f"{ms:6.0f} ms", Text(bar, style="cyan"))
         begun_ms += ms
-    total_ms = timings_ms["end_of_speech_to_results"]
     style = "bold green" if total_ms <= BUDGET_MS else "bold red"
     table.add_row("all", Text(f"{total_ms:6.0f} ms", style=style), f"of {BUDGET_MS} ms")
     return table

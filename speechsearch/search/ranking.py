@@ -1,4 +1,4 @@
-"""Which entries answer an utterance: candidates by text, order by sound."""
+"""Which entries answer an utterance: candidates by letters and words, order by sound."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from speechsearch.search.carrier import carrier_length
 from speechsearch.search.index import Index, TextMatch
+from speechsearch.search.shortlist import Numbers, Trigrams
 from speechsearch.search.sound import Sound, SoundOptions, Spellings, fits, greedy_letters, pack
 from speechsearch.search.spelling import letters, spellings
 from speechsearch.types import Entry, Hit, LogProbs
 
-Numbers = npt.NDArray[np.int64]
+Candidates = tuple[Spellings, Numbers]
+"""What is scored, and the number of each spelling's entry"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +23,18 @@ class RankingOptions:
     """How candidates are found and ordered."""
 
     limit: int = 10
-    floor: float = 0.4
+    floor: float = 0.36
     """A best fit below it is no answer: of 367 phrases that are in the catalogue none fits so
-    badly, of those that ask for something else about 60 %, of noise 98 %."""
+    badly, of utterances that ask for something else 80 %, of noise 97 %."""
     offered: float = 0.6
     """Further hits fit at least this share of the best one."""
     text_weight: float = 0.1
     """How much a full match of words adds to the fit: decides between titles that sound alike."""
     most_cells: int = 60_000_000
-    """Frames times letters scored for one utterance, about 100 ms on one core of the machine in the
-    README; a larger catalogue is first cut to the text index's shortlist."""
+    """Frames times letters scored for one utterance, about 45 ms on one core of the machine in the
+    README; a larger catalogue is first cut to a shortlist."""
     shortlist: int = 300
+    """Most spellings taken for their letters, and most entries for their words"""
     blank: int = 0
     """The model's blank"""
     sound: SoundOptions = field(default_factory=SoundOptions)
@@ -56,6 +58,7 @@ class Ranker:
             texts += spoken
             owners += [number] * len(spoken)
         self._spellings = pack(texts, vocabulary, self._options.sound)
+        self._trigrams = Trigrams(texts)
         self._owners: Numbers = np.array(owners, np.int64)
         self._columns = {column: letter.lower() for letter, column in vocabulary.items()}
 
@@ -74,7 +77,8 @@ class Ranker:
         heard = "".join(
             self._columns.get(int(column), "?") for column in greedy_letters(log_probs, blank)
         )
-        return self._by_sound(matches, Sound(log_probs, blank, carrier_length(heard)), limit)
+        sound = Sound(log_probs, blank, carrier_length(heard))
+        return self._by_sound(matches, self._candidates(matches, heard, sound), sound, limit)
 
     def warm_up(self) -> None:
         """Compile the scorer."""
@@ -85,9 +89,11 @@ class Ranker:
         best = matches[0].score if matches else 1.0
         return [self._hit(match.number, match.score / best, "text") for match in matches]
 
-    def _by_sound(self, matches: list[TextMatch], sound: Sound, limit: int) -> list[Hit]:
+    def _by_sound(
+        self, matches: list[TextMatch], candidates: Candidates, sound: Sound, limit: int
+    ) -> list[Hit]:
         options = self._options
-        scored, owners = self._candidates(matches, len(sound.log_probs))
+        scored, owners = candidates
         fit = np.zeros(len(self.index), np.float32)
         np.maximum.at(fit, owners, fits(sound, scored, options.sound))
         if not len(fit) or fit.max() < options.floor:
@@ -109,11 +115,12 @@ class Ranker:
             for number in kept
         ]
 
-    def _candidates(self, matches: list[TextMatch], frames: int) -> tuple[Spellings, Numbers]:
-        """All spellings while that is fast, those of the shortlist above."""
-        if frames * len(self._spellings.letters) <= self._options.most_cells:
+    def _candidates(self, matches: list[TextMatch], heard: str, sound: Sound) -> Candidates:
+        """All spellings while that is fast; above, those that share letters or words."""
+        if len(sound.log_probs) * len(self._spellings.letters) <= self._options.most_cells:
             return self._spellings, self._owners
-        numbers = np.array([match.number for match in matches], np.int64)
+        alike = self._trigrams.nearest(heard[sound.free_letters :], self._options.shortlist)
+        numbers = [*self._owners[alike], *(match.number for match in matches)]
         chosen = np.flatnonzero(np.isin(self._owners, numbers))
         return self._spellings.part(chosen), self._owners[chosen]
 

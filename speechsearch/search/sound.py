@@ -5,30 +5,25 @@ blank, or another letter; here against a filler, the best letter of each frame, 
 aligned costs ``lp[letter] - max(lp)`` a frame, and a perfect match nothing. Alignment is local, as
 Smith and Waterman (1981) align sequences:
 
-- sound before and after the title is skipped, at a price for each letter the model heard in it
+- sound before and after the title is skipped, at a price for each letter the model heard in it,
+  as far as it was sure of it
 - the title's head or tail may be missing (a pause may have cut it off), at a price for each letter
   up to a cap, and a little more inside a word
 
 so that the title which explains the whole utterance wins, and the longer part of a long title wins
-over a short one that happens to fit somewhere. All titles lie end to end in one array of states,
-one frame is one pass over it.
+over a short one that happens to fit somewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from speechsearch.search.alignment import NEVER, Floats, align
 from speechsearch.types import LogProbs
-
-Floats = npt.NDArray[np.float32]
-NEVER = np.float32(-1e30)
-BLOCK_STATES = 2048
-"""States in one pass: four rows of floats that stay in the first-level cache"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,7 @@ class Spellings:
     ``starts`` [spellings + 1].
     """
 
-    letters: npt.NDArray[np.int32]
+    letters: npt.NDArray[np.uint16]
     starts: npt.NDArray[np.int64]
     after_blank: Floats
     """0, or NEVER for a first letter, which follows nothing"""
@@ -112,7 +107,7 @@ def pack(
     lengths = np.array([len(text) for text in texts], np.int64)
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     joined = "".join(texts)
-    letters = np.fromiter((columns[c] for c in joined), np.int32, len(joined))
+    letters = np.fromiter((columns[c] for c in joined), np.uint16, len(joined))
     space = letters == space_column
     before = np.arange(len(joined)) - np.repeat(starts[:-1], lengths)
     behind = np.repeat(lengths, lengths) - 1 - before
@@ -145,12 +140,13 @@ def fits(sound: Sound, spellings: Spellings, options: SoundOptions) -> Floats:
     evidence, heard = _evidence(sound.log_probs, blank, options)
     if not len(spellings.letters) or not len(evidence):
         return np.zeros(len(spellings), np.float32)
-    heard[np.flatnonzero(heard)[: sound.free_letters]] = False
-    skipped = np.cumsum(heard, dtype=np.float32) * np.float32(options.skip_nats)
+    heard[np.flatnonzero(heard)[: sound.free_letters]] = 0
+    prices = heard * np.float32(options.skip_nats)
+    skipped = np.cumsum(prices, dtype=np.float32)
     ends = np.full(len(spellings.letters), NEVER, np.float32)
-    skips = (skipped - heard * np.float32(options.skip_nats), skipped[-1] - skipped)
+    skips = (skipped - prices, skipped[-1] - skipped)
     states = (spellings.letters, spellings.after_blank, spellings.after_letter, spellings.enter)
-    _align(evidence, skips, blank, states, ends)
+    align(evidence, skips, blank, states, ends)
     spoken = np.diff(spellings.starts) > 0
     best = np.full(len(spellings), NEVER)
     best[spoken] = np.maximum.reduceat(ends + spellings.leave, spellings.starts[:-1][spoken])
@@ -170,14 +166,18 @@ def _missing(
     return priced.astype(np.float32)
 
 
-def _evidence(
-    log_probs: LogProbs, blank: int, options: SoundOptions
-) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Frames against the filler, sure blanks in a row folded, and where a letter was heard."""
+def _evidence(log_probs: LogProbs, blank: int, options: SoundOptions) -> tuple[Floats, Floats]:
+    """Frames against the filler, sure blanks in a row folded, and the letters heard in each.
+
+    A letter counts as much as the model is sure of it, so that what it hears in noise, many letters
+    and none for certain, is little to explain.
+    """
     sure = log_probs[:, blank] >= np.log(options.sure_blank)
     kept = log_probs[~(sure & np.concatenate([[False], sure[:-1]]))]
-    evidence = np.maximum(kept - kept.max(axis=1, keepdims=True), -options.worst_nats)
-    return np.ascontiguousarray(evidence, np.float32), _onsets(kept.argmax(axis=1), blank)
+    top = kept.max(axis=1, keepdims=True)
+    evidence = np.maximum(kept - top, -options.worst_nats)
+    heard = _onsets(kept.argmax(axis=1), blank) * np.exp(top[:, 0])
+    return np.ascontiguousarray(evidence, np.float32), heard.astype(np.float32)
 
 
 def _onsets(best: npt.NDArray[np.int64], blank: int) -> npt.NDArray[np.bool_]:
@@ -185,55 +185,3 @@ def _onsets(best: npt.NDArray[np.int64], blank: int) -> npt.NDArray[np.bool_]:
     onsets: npt.NDArray[np.bool_] = best != blank
     onsets[1:] &= best[1:] != best[:-1]
     return onsets
-
-
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
-    """Machine code on first use, kept for the next process where a folder for it can be had."""
-    try:
-        compiled: Callable[..., None] = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        compiled = njit(nogil=True)(function)
-    return compiled
-
-
-@_compiled
-def _align(evidence, skips, blank, states, ends):  # type: ignore[no-untyped-def]
-    """Best score of a path that ends in each state, skips on both sides included, into ``ends``.
-
-    ``letter[s + 1]`` is the best path whose last frame is letter ``s``, ``pause[s + 1]`` that whose
-    last frame is the blank after it; slot 0 stands for the state before the block's first. A block
-    may begin inside a spelling: the slot then carries the block before over.
-    """
-    letters, after_blank, after_letter, enter = states
-    before, after = skips
-    frames, total = evidence.shape[0], letters.shape[0]
-    carried_letter = np.full(frames + 1, NEVER, np.float32)
-    carried_pause = np.full(frames + 1, NEVER, np.float32)
-    for low in range(0, total, BLOCK_STATES):
-        size = min(BLOCK_STATES, total - low)
-        letter = np.full(size + 1, NEVER, np.float32)
-        pause = np.full(size + 1, NEVER, np.float32)
-        next_letter = np.full(size + 1, NEVER, np.float32)
-        next_pause = np.full(size + 1, NEVER, np.float32)
-        for frame in range(frames):
-            row, skip, rest = evidence[frame], -before[frame], after[frame]
-            silence = row[blank]
-            letter[0], pause[0] = carried_letter[frame], carried_pause[frame]
-            for s in range(size):
-                best = letter[s + 1]
-                other = pause[s] + after_blank[low + s]
-                best = other if other > best else best
-                other = letter[s] + after_letter[low + s]
-                best = other if other > best else best
-                other = enter[low + s] + skip
-                best = other if other > best else best
-                best += row[letters[low + s]]
-                next_letter[s + 1] = best
-                other = best - rest
-                ends[low + s] = other if other > ends[low + s] else ends[low + s]
-                best = letter[s + 1]
-                other = pause[s + 1]
-                next_pause[s + 1] = (other if other > best else best) + silence
-            carried_letter[frame], carried_pause[frame] = letter[size], pause[size]
-            letter, next_letter = next_letter, letter
-            pause, next_pause = next_pause, pause

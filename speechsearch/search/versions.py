@@ -36,7 +36,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """What a version says of itself."""
 
     schema: int
-    sha256: dict[str, str] = {}
+    sha256: dict[str, str]
     """Of each file, by its path inside the version"""
 
 

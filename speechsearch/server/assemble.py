@@ -16,6 +16,7 @@ from speechsearch.pipeline import Pipeline
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import EmbeddedIndex, build_index
 from speechsearch.search.ranking import Ranker, RankingOptions
+from speechsearch.search.versions import CURRENT
 from speechsearch.server.app import create_app
 
 MOST_THREADS = 2
@@ -26,7 +27,7 @@ def demo_index() -> Path:
     catalogue = demo_catalogue()
     version = hashlib.sha256(catalogue.read_bytes()).hexdigest()[:12]
     folder = cache_dir() / f"demo-{version}"
-    if not folder.exists():
+    if not (folder / CURRENT).exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         build_index(read_catalogue(catalogue).entries, folder)
     return folder

@@ -1,12 +1,15 @@
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from speechsearch.search.alignment import BLOCK_STATES
+from speechsearch.search.ranking import RankingOptions
 from speechsearch.search.sound import (
-    BLOCK_STATES,
     Sound,
     SoundOptions,
     fits,
@@ -38,7 +41,8 @@ def fit(log_probs, *texts, free_letters=0):
 def brute_force(log_probs, text, o):
     """The definition, by trying every part of the title and every path of letters and blanks."""
     best_letters = log_probs.argmax(axis=1)
-    heard = (best_letters != 0) & np.append(True, best_letters[1:] != best_letters[:-1])
+    onset = (best_letters != 0) & np.append(True, best_letters[1:] != best_letters[:-1])
+    heard = onset * np.exp(log_probs.max(axis=1))
     evidence = np.maximum(log_probs - log_probs.max(axis=1, keepdims=True), -o.worst_nats)
     ids, frames, best = [LETTERS[c] for c in text], len(log_probs), -np.inf
     for first, last in itertools.combinations_with_replacement(range(len(ids)), 2):
@@ -154,3 +158,32 @@ def test_letters_the_model_does_not_have_are_left_out():
 def test_the_letters_heard_are_those_of_the_best_path():
     ids = greedy_letters(spoken("ab a"), 0)
     assert [*ids] == [2, 3, 1, 2]
+
+
+def test_many_letters_heard_and_none_for_certain_fit_nothing():
+    random = np.random.default_rng(0)
+    noise = np.log(random.dirichlet(np.ones(30), 150)).astype(np.float32)
+    alphabet = {letter: column for column, letter in enumerate("_ abcdefghijklmnopqrstuvwxyz")}
+    packed = pack(["emma", "moby dick", "pride and prejudice"], alphabet, OPTIONS)
+    assert fits(Sound(noise), packed, OPTIONS).max() < RankingOptions().floor
+
+
+def test_letters_the_model_lacks_are_left_out_and_nothing_left_fits_nothing():
+    found = fit(spoken("abc"), "z", "abzc", "z", "abc", "z")
+    assert found[[0, 2, 4]].tolist() == [0, 0, 0]
+    assert found[1] == found[3] > 0.5
+
+
+def test_the_scorer_works_where_its_machine_code_cannot_be_kept():
+    program = (
+        "from numba.core import caching\n"
+        "caching.CacheImpl._locator_classes = []\n"
+        "import numpy as np\n"
+        "from speechsearch.search.sound import Sound, SoundOptions, fits, pack\n"
+        "options = SoundOptions()\n"
+        "fits(Sound(np.zeros((2, 2), np.float32)), pack(['a'], {'a': 1}, options), options)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
