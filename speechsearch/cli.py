@@ -144,7 +144,7 @@ def listen(
 @app.command()
 @_reports
 def query(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Recordings")],
     index: IndexOption = "",
     model: ModelOption = "",
     server: ServerOption = "",
@@ -280,17 +280,17 @@ def _server_arguments(index: str, model: str) -> tuple[str, ...]:
     return arguments + (("--model", model) if model else ())
 
 
-def _print_json(_file: Path, found: dict[str, Any]) -> None:
+def _print_json(_file: str, found: dict[str, Any]) -> None:
     print(json.dumps(found, ensure_ascii=False), flush=True)
 
 
-def _print_answer(file: Path, found: dict[str, Any]) -> None:
+def _print_answer(file: str, found: dict[str, Any]) -> None:
     timing_ms = found["timings_ms"]["end_of_speech_to_results"]
-    output.print(
-        f"{file}  “{found['text']}”  {timing_ms:.0f} ms after the end of speech", markup=False
-    )
-    for place, hit in enumerate(found["hits"][:5], 1):
-        output.print(f"  {place}. {hit['title']}  {hit['score']:.2f}", markup=False)
+    lines = [f"{file}  “{found['text']}”  {timing_ms:.0f} ms after the end of speech"]
+    lines += [
+        f"  {n}. {hit['title']}  {hit['score']:.2f}" for n, hit in enumerate(found["hits"], 1)
+    ]
+    output.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -56,15 +56,15 @@ async def server_for(setup: Setup, *, share: bool) -> AsyncIterator[str]:
 
 
 async def query_files(
-    files: Sequence[Path], setup: Setup, speed: float, show: Callable[[Path, dict[str, Any]], None]
+    files: Sequence[str], setup: Setup, speed: float, show: Callable[[str, dict[str, Any]], None]
 ) -> int:
     """Send each file in a session of its own; number of files that failed, each said on stderr."""
     failed = 0
     async with server_for(setup, share=False) as url:
         for file in files:
             try:
-                async for answer in query_file(file, url, setup.settings, speed):
-                    found = utterance_object(str(file), answer)
+                async for answer in query_file(Path(file), url, setup.settings, speed):
+                    found = utterance_object(file, answer)
                     if found:
                         show(file, found)
             except SpeechsearchError as error:

@@ -79,6 +79,13 @@ def test_a_file_that_cannot_be_read_is_said_and_the_others_are_answered(fixtures
     assert json.loads(ran.stdout)["file"] == str(good)
 
 
+def test_a_file_is_named_exactly_as_it_was_given(fixtures, server, tmp_path):
+    (tmp_path / "a.flac").symlink_to(fixtures.queries[0].path)
+    given = f"{tmp_path}/./a.flac"
+    ran = query(given, "--json", "--speed", "0", "--server", server.url)
+    assert json.loads(ran.stdout)["file"] == given
+
+
 def test_a_server_that_is_not_there_is_said(fixtures):
     ran = query(fixtures.queries[0].path, "--speed", "0", "--server", "ws://127.0.0.1:9")
     assert ran.returncode == 1
