@@ -14,6 +14,8 @@ from speechsearch.search.sound import Sound, SoundOptions, Spellings, fits, gree
 from speechsearch.search.spelling import letters, spellings
 from speechsearch.types import Entry, Hit, LogProbs
 
+MAKER_FIELDS = ("author", "authors", "artist", "director", "creator")
+"""Columns that say who made it; the first name before a comma is spoken"""
 Candidates = tuple[Spellings, Numbers]
 """What is scored, and the number of each spelling's entry"""
 
@@ -132,7 +134,8 @@ class Ranker:
 def _spoken(entry: Entry) -> list[str]:
     """How an entry may be asked for: its title, its aliases, and the title with who made it."""
     spoken = list(spellings(entry.title, entry.aliases))
-    author = entry.fields.get("author")
-    if isinstance(author, str) and spoken:
-        spoken.append(letters(f"{spoken[0]} by {author}"))
+    makers = (entry.fields.get(name) for name in MAKER_FIELDS)
+    maker = next((name for name in makers if isinstance(name, str) and name), "")
+    if spoken and maker:
+        spoken.append(letters(f"{spoken[0]} by {maker.split(',')[0]}"))
     return spoken
