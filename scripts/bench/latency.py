@@ -246,9 +246,10 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     async with private_server(options) as server:
         cpu_before_s, own_before_s = server_cost(server.pid)[0], own_cpu_s()
         began_s = time.perf_counter()
-        rows = iter(read_rows(arguments.table, arguments.limit))
+        rows = read_rows(arguments.table, arguments.limit)
+        waiting = iter(rows)
         await asyncio.gather(
-            *(stream(rows, server.url, settings, done) for _ in range(arguments.streams))
+            *(stream(waiting, server.url, settings, done) for _ in range(arguments.streams))
         )
         wall_s = time.perf_counter() - began_s
         cpu_s, peak_rss_mb = server_cost(server.pid)
@@ -257,6 +258,8 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             "client_cpu_s": own_cpu_s() - own_before_s,
             "peak_rss_mb": peak_rss_mb,
         }
+    order = {row["file"]: place for place, row in enumerate(rows)}
+    done.sort(key=lambda played: order[played.row["file"]])
     return summary(done, arguments.streams, wall_s, cost)
 
 
