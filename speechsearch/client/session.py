@@ -51,6 +51,7 @@ async def server_for(setup: Setup, *, share: bool) -> AsyncIterator[str]:
     elif share and not setup.arguments and is_ready(own.host, own.port):
         yield socket_url(own.host, own.port)
     else:
+        print("starting a server of its own ...", file=sys.stderr, flush=True)
         async with private_server(setup.arguments) as server:
             yield server.url
 

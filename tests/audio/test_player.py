@@ -6,7 +6,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechsearch.audio.player import Player, noise_floor, read_audio
+from speechsearch.audio.player import Player, Playlist, noise_floor, read_audio
 from speechsearch.errors import AudioFileError
 
 
@@ -86,3 +86,15 @@ def test_the_noise_floor_is_as_loud_as_the_quietest_part(length, level):
     assert np.isfinite(floor).all()
     assert np.sqrt(np.mean(floor**2)) <= np.sqrt(np.mean(sound**2)) * 1.2 + 1e-6
     assert np.array_equal(floor, noise_floor(sound, 8_000))
+
+
+async def test_a_playlist_is_one_time_line_that_knows_what_played_when():
+    recordings = [("one", np.full(640, 0.1, np.float32)), ("two", np.full(960, 0.2, np.float32))]
+    playlist = Playlist(recordings, tail_s=0.02)
+    blocks = await play(playlist)
+    played = np.concatenate([block.samples for block in blocks])
+    assert len(played) == 640 + 320 + 960 + 320
+    assert [playlist.name_at(sample) for sample in (0, 959, 960, 5_000)] == [
+        "one", "one", "two", "two",
+    ]  # fmt: skip
+    assert playlist.name == "two"
