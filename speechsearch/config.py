@@ -23,6 +23,7 @@ from pydantic_settings import (
 from speechsearch.errors import ConfigError
 from speechsearch.vad.endpointer import EndpointerOptions
 
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 PRIVATE_SERVER_ENV = "SPEECHSEARCH_PRIVATE_SERVER"
 """Set by a client for the server it starts: end when standard input closes."""
 STRICT: dict[str, Any] = {"extra": "forbid"}

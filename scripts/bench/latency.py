@@ -199,6 +199,7 @@ def summary(done: list[Played], streams: int, wall_s: float, cost: dict[str, flo
     }
     heard_s = sum(p.length_s for p in done)
     stages = {s: float(np.mean([a.timings_ms[s] for _, a in answered] or [0])) for s in STAGES}
+    stages["endpoint"] = float(np.mean(instants["t1_t0_ms"] or [0]))
     whole_ms = sum(stages.values()) or 1.0
     return {
         "n": len(done),
@@ -226,7 +227,9 @@ def draw(report: dict[str, Any], out: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
     for key, label in (("t1_t0_ms", "t1 endpoint decision"), ("t3_t0_ms", "t3 results")):
-        values = sorted(f[key] for f in report["files"] if f[key] is not None)
+        values = sorted(
+            f[key] for f in report["files"] if f[key] is not None and not f["t0_doubtful"]
+        )
         axes.step(values, np.arange(1, len(values) + 1) / len(values) * 100, label=label)
     axes.axvline(500, color="crimson", linestyle="--", label="budget 500 ms")
     axes.set(

@@ -62,9 +62,10 @@ def find_device(name: str | None) -> Device:
         )
     if name is None:
         return next((device for device in devices if device.is_default), devices[0])
-    for device in devices:
-        if name == str(device.number) or name.lower() in device.name.lower():
-            return device
+    numbered = [device for device in devices if name == str(device.number)]
+    named = [device for device in devices if name.lower() in device.name.lower()]
+    if numbered or named:
+        return (numbered or named)[0]
     raise DeviceError(
         f"no input device is called {name!r}", hint="speechsearch devices lists what there is"
     )
@@ -94,7 +95,7 @@ class Microphone:
             await self._wait_for_return()
             yield SourceNotice(f"listening to {self.name!r} again")
 
-    async def _until_it_vanishes(self) -> AsyncIterator[Block]:
+    async def _until_it_vanishes(self) -> AsyncIterator[Block | SourceNotice]:
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[tuple[Audio, float]] = asyncio.Queue(QUEUE_BLOCKS)
 
@@ -115,7 +116,8 @@ class Microphone:
         resampler = _Resampler(self._device.rate_hz)
         try:
             stream = self._open(callback)
-        except DeviceError:
+        except DeviceError as error:
+            yield SourceNotice(str(error))
             return
         try:
             while True:

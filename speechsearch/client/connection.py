@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
+from speechsearch.config import LOOPBACK
 from speechsearch.errors import MalformedMessage, ServerUnavailable
 from speechsearch.types import Chunk
 from speechsearch.vad import endpointer as vad
@@ -145,6 +147,8 @@ class Connection:
                 lost = "the server closed the connection"
             except (OSError, WebSocketException, MalformedMessage, ServerUnavailable) as error:
                 lost = _reason(error)
+            except Exception as error:
+                lost, self._retry = f"{type(error).__name__}: {error}", False
             self._socket = None
             if loop.time() - began_s > STABLE_S:
                 delay_s = FIRST_RETRY_S
@@ -160,7 +164,11 @@ class Connection:
     async def _converse(self) -> None:
         """One connection from hello to its end."""
         async with connect(
-            self.url, compression=None, subprotocols=[_SUBPROTOCOL], max_size=2**22
+            self.url,
+            compression=None,
+            subprotocols=[_SUBPROTOCOL],
+            max_size=2**22,
+            proxy=None if urlsplit(self.url).hostname in LOOPBACK else True,
         ) as socket:
             async with asyncio.timeout(GREETING_TIMEOUT_S):
                 await socket.send(self._session.hello())

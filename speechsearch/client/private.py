@@ -8,6 +8,7 @@ import socket
 import sys
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from speechsearch.config import PRIVATE_SERVER_ENV
 from speechsearch.errors import ServerUnavailable
 
+RESTART_S = 0.5
 START_TIMEOUT_S = 120.0
 """The first start on a machine compiles the sound scorer."""
 
@@ -27,7 +29,8 @@ def socket_url(host: str, port: int) -> str:
 def is_ready(host: str, port: int) -> bool:
     """Whether a warm server answers there."""
     try:
-        with urllib.request.urlopen(
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(
             f"http://{f'[{host}]' if ':' in host else host}:{port}/readyz", timeout=2
         ) as answer:
             return bool(answer.status == 200)
@@ -45,39 +48,58 @@ class PrivateServer:
 
 @asynccontextmanager
 async def private_server(arguments: Sequence[str] = ()) -> AsyncIterator[PrivateServer]:
-    """Run ``speechsearch serve`` with further arguments on a free port.
+    """Run ``speechsearch serve`` with further arguments on a free port of the loopback.
 
-    Raises ServerUnavailable with what it said where it does not start.
+    Once ready it is started again where it dies. Raises ServerUnavailable with what it said where
+    it does not start.
     """
-    port = _free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "speechsearch", "serve", "--port", str(port), *arguments,
+    port, said = _free_port(), deque[str](maxlen=20)
+    children = [await _spawn(port, arguments)]
+    tasks = [asyncio.create_task(_collect(children[0], said))]
+    try:
+        await _wait_until_ready(children[0], port, said)
+        tasks.append(asyncio.create_task(_keep_alive(children, port, arguments)))
+        yield PrivateServer(socket_url("127.0.0.1", port), children[0].pid)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if children[-1].returncode is None:
+            children[-1].terminate()
+        await children[-1].communicate()
+
+
+async def _spawn(port: int, arguments: Sequence[str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "speechsearch", "serve", "--host", "127.0.0.1", "--port", str(port),
+        *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, PRIVATE_SERVER_ENV: "1", "NO_COLOR": "1"},
     )  # fmt: skip
-    said: list[str] = []
-    reader = asyncio.create_task(_collect(process, said))
-    try:
-        await _wait_until_ready(process, port, said)
-        yield PrivateServer(socket_url("127.0.0.1", port), process.pid)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-        await reader
+
+
+async def _keep_alive(
+    children: list[asyncio.subprocess.Process], port: int, arguments: Sequence[str]
+) -> None:
+    """Start the server again, on the same port, whenever it has died."""
+    while True:
+        await children[-1].wait()
+        await asyncio.sleep(RESTART_S)
+        children.append(await _spawn(port, arguments))
+        await _collect(children[-1], deque(maxlen=0))
 
 
 async def _wait_until_ready(
-    process: asyncio.subprocess.Process, port: int, said: list[str]
+    process: asyncio.subprocess.Process, port: int, said: deque[str]
 ) -> None:
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
             while not await asyncio.to_thread(is_ready, "127.0.0.1", port):
                 if process.returncode is not None:
                     raise ServerUnavailable(
-                        f"the private server did not start: {' '.join(said[-5:]) or 'no reason'}",
+                        f"the private server did not start: {' '.join(said) or 'no reason'}",
                         hint="speechsearch doctor says what is missing",
                     )
                 await asyncio.sleep(0.1)
@@ -87,7 +109,7 @@ async def _wait_until_ready(
         ) from None
 
 
-async def _collect(process: asyncio.subprocess.Process, said: list[str]) -> None:
+async def _collect(process: asyncio.subprocess.Process, said: deque[str]) -> None:
     assert process.stderr is not None  # noqa: S101 - it was asked for as a pipe
     async for line in process.stderr:
         said.append(line.decode(errors="replace").strip())

@@ -73,8 +73,8 @@ class Screen:
                 self.text, self.confidence, self.hits = event.query, None, event.hits
             case ConnectionState():
                 self._connect(event)
-            case GivenUp():
-                self.notes.append("an utterance waited too long for the server and was given up")
+            case m.Error() | GivenUp():
+                self._fail(event)
             case SourceNotice(message) | m.Warn(message=message):
                 self.notes.append(message)
 
@@ -124,8 +124,13 @@ class Screen:
                 self._utterance = final.utterance
                 self.text, self.confidence = final.text, final.confidence
                 self.hits, self.timings_ms = final.hits, answer.timings_ms
-            case m.Error() as error:
-                self.notes.append(f"{error.message}. {error.hint}")
+
+    def _fail(self, event: m.Error | GivenUp) -> None:
+        self.waiting = False
+        if isinstance(event, m.Error):
+            self.notes.append(f"{event.message}. {event.hint}")
+        else:
+            self.notes.append("an utterance waited too long for the server and was given up")
 
     def _connect(self, event: ConnectionState) -> None:
         if event.state == "lost":

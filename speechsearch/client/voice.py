@@ -107,7 +107,7 @@ class Voice:
         """Withdraw what is being said now."""
         if self.segmenter.in_utterance:
             self._cancelled = True
-            self.connection.cancel(self.segmenter.position)
+            self.connection.cancel(self.segmenter.handed_out)
 
     @property
     def captured_bytes(self) -> int:
@@ -126,13 +126,19 @@ class Voice:
             async for block in self.source.blocks():
                 if isinstance(block, SourceNotice):
                     self._events.put_nowait(block)
+                    self._flush()
                 else:
                     await self._take(block)
-            for event in self.segmenter.flush():
-                self._submit(event, self.clock())
+            self._flush()
             await self.connection.settled()
+            await asyncio.sleep(0)  # lets ``_follow`` hand on the answer that has just arrived
         finally:
             self._events.put_nowait(None)
+
+    def _flush(self) -> None:
+        """No more sound for now: what was said so far is answered."""
+        for event in self.segmenter.flush():
+            self._submit(event, self.clock())
 
     async def _take(self, block: Block) -> None:
         samples = np.zeros_like(block.samples) if self.muted else block.samples

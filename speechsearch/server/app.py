@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,10 +30,11 @@ MAX_HITS = 100
 class Http:
     """The plain HTTP routes."""
 
-    def __init__(self, answers: Answers, metrics: Metrics, sockets: Sockets) -> None:
+    def __init__(self, answers: Answers, metrics: Metrics, sockets: Sockets, token: str) -> None:
         self._answers = answers
         self._metrics = metrics
         self._sockets = sockets
+        self._token = token
         self.warm = False
 
     async def healthz(self, _: Request) -> Response:
@@ -47,12 +49,16 @@ class Http:
             "ready\n" if self.warm else "warming up\n", 200 if self.warm else 503
         )
 
-    async def metrics(self, _: Request) -> Response:
+    async def metrics(self, request: Request) -> Response:
         """Prometheus text format."""
+        if not self._is_allowed(request):
+            return _refused()
         return Response(self._metrics.exposition(), media_type="text/plain; version=0.0.4")
 
     async def search(self, request: Request) -> Response:
         """``GET /v1/search?q=words&limit=10``: the hits of a typed query."""
+        if not self._is_allowed(request):
+            return _refused()
         query, limit = request.query_params.get("q", "").strip(), 10
         try:
             limit = int(request.query_params.get("limit", limit))
@@ -66,12 +72,23 @@ class Http:
         answer: dict[str, Any] = {"query": query, "hits": hits, "timings_ms": timings_ms}
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
+    def _is_allowed(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return not self._token or hmac.compare_digest(given.encode(), self._token.encode())
+
+
+def _refused() -> Response:
+    hint = "Send the header Authorization: Bearer TOKEN with the server's token: server.token"
+    return JSONResponse(
+        {"code": "unauthorized", "message": "the token is wrong", "hint": hint}, 401
+    )
+
 
 def create_app(pipeline: Pipeline, metrics: Metrics, options: ServerOptions) -> Starlette:
     """The app around one pipeline; ``app.state.sockets`` drains it."""
     answers = Answers(pipeline, metrics, options)
     sockets = Sockets(answers, metrics, options)
-    http = Http(answers, metrics, sockets)
+    http = Http(answers, metrics, sockets, options.token)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -13,10 +13,8 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from speechsearch.config import ServerOptions
+from speechsearch.config import LOOPBACK, ServerOptions
 from speechsearch.errors import Unauthorized
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def check_access(host: str, origin: str | None, options: ServerOptions) -> None:

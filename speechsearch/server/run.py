@@ -13,9 +13,8 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from speechsearch.config import PRIVATE_SERVER_ENV, ServerOptions
+from speechsearch.config import LOOPBACK, PRIVATE_SERVER_ENV, ServerOptions
 from speechsearch.errors import ConfigError, ServerUnavailable
-from speechsearch.server.guard import LOOPBACK
 from speechsearch.wire.messages import Limits
 
 
@@ -60,8 +59,10 @@ class _Server(uvicorn.Server):
         self._drain = asyncio.get_running_loop().create_task(self._drain_and_exit())
 
     async def _drain_and_exit(self) -> None:
-        await self._app.state.sockets.drain()
-        self.should_exit = True
+        try:
+            await self._app.state.sockets.drain()
+        finally:
+            self.should_exit = True
 
 
 def run(app: Starlette, listening: socket.socket) -> None:

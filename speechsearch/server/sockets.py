@@ -15,6 +15,7 @@ from speechsearch.config import ServerOptions
 from speechsearch.errors import (
     OutOfOrder,
     Overloaded,
+    SessionLimit,
     SpeechsearchError,
     Unauthorized,
     WireError,
@@ -36,6 +37,7 @@ from speechsearch.wire.server_session import (
 )
 
 HELLO_TIMEOUT_S = 5.0
+HANG_UP_TIMEOUT_S = 2.0
 MAX_ERRORS = 50
 """A connection that breaks the protocol this often is closed."""
 
@@ -85,11 +87,6 @@ class Sockets:
 
     async def _greet(self, socket: WebSocket) -> Held:
         """Read ``hello``, check it, answer ``ready``."""
-        if self._draining or len(self._connections) > self._options.max_connections:
-            raise Overloaded(
-                "the server is ending" if self._draining else "too many connections",
-                hint="Connect again in a moment",
-            )
         try:
             async with asyncio.timeout(HELLO_TIMEOUT_S):
                 text = await socket.receive_text()
@@ -97,6 +94,11 @@ class Sockets:
             raise OutOfOrder(f"no hello within {HELLO_TIMEOUT_S:.0f} s") from None
         except KeyError:
             raise OutOfOrder("sound came before hello", hint="Send hello first") from None
+        if self._draining or len(self._connections) > self._options.max_connections:
+            raise Overloaded(
+                "the server is ending" if self._draining else "too many connections",
+                hint="Connect again in a moment",
+            )
         hello = decode_client(text, m.Limits())
         if not isinstance(hello, m.Hello):
             raise OutOfOrder(f"{type(hello).__name__} came before hello", hint="Send hello first")
@@ -126,6 +128,8 @@ class Sockets:
                         await self._act(held, event)
                 except (WireError, Overloaded) as error:
                     errors += 1
+                    if isinstance(error, SessionLimit):
+                        self._sessions.drop(held)
                     if error.fatal or errors > MAX_ERRORS:
                         raise
                     self._metrics.refused(error.code)
@@ -185,7 +189,7 @@ class Sockets:
         self._metrics.refused(error.code)
         try:
             await socket.send_text(encode_message(error_message(error, fatal=True)))
-        except (RuntimeError, OSError):
+        except (RuntimeError, OSError, WebSocketDisconnect):
             return
         await _hang_up(socket, 1013 if isinstance(error, Overloaded) else 1008)
 
@@ -205,5 +209,6 @@ def _subprotocol(socket: WebSocket) -> str | None:
 
 
 async def _hang_up(socket: WebSocket, code: int) -> None:
-    with contextlib.suppress(RuntimeError, OSError):
-        await socket.close(code)
+    with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
+        async with asyncio.timeout(HANG_UP_TIMEOUT_S):
+            await socket.close(code)

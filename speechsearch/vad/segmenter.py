@@ -35,6 +35,11 @@ class Segmenter:
         return self._endpointer.in_utterance
 
     @property
+    def handed_out(self) -> int:
+        """Position up to which the utterance's sound was handed out."""
+        return self._sent
+
+    @property
     def position(self) -> int:
         """Position on the time line up to which sound was taken in."""
         return self._heard + len(self._pending)

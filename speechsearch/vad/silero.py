@@ -32,7 +32,7 @@ class SileroDetector:
         if not path.is_file():
             raise ModelError(
                 f"the speech detector's model is missing: {path}",
-                hint="Restore models/ from the repository or choose vad.engine = 'webrtc'",
+                hint="Restore models/ from the repository or choose detector.engine = 'webrtc'",
             )
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != MODEL_SHA256:

@@ -225,7 +225,8 @@ class ServerSession:
 
     def _end(self, message: m.SpeechEnd) -> Iterator[Event]:
         current = self._current(message.utterance, "speech_end")
-        if not current.start_sample <= message.end_sample <= current.next_sample:
+        within = current.start_sample <= message.end_sample <= current.next_sample
+        if not within and message.reason != "cancel":
             raise SamplePositionError(
                 f"speech_end of utterance {message.utterance} names sample {message.end_sample}, "
                 f"its sound is {current.start_sample}..{current.next_sample}",

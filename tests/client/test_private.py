@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import subprocess
@@ -15,6 +16,15 @@ async def test_a_private_server_is_ready_and_ends_with_its_block():
         port = int(server.url.split(":")[2].split("/")[0])
         assert is_ready("127.0.0.1", port)
     assert not is_ready("127.0.0.1", port)
+
+
+async def test_a_private_server_that_is_killed_comes_back_at_the_same_address():
+    async with private_server() as server:
+        port = int(server.url.split(":")[2].split("/")[0])
+        os.kill(server.pid, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            while _alive(server.pid) or not await asyncio.to_thread(is_ready, "127.0.0.1", port):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
 
 
 async def test_a_private_server_that_cannot_start_says_why():

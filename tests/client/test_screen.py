@@ -135,6 +135,9 @@ def test_what_the_person_should_know_is_shown():
 
 def test_an_error_of_the_server_says_what_to_do():
     screen = Screen("microphone")
+    screen.update(vad.SpeechEnd(1, 2, "silence"))
     error = m.Error(code="overloaded", message="too many wait", hint="Speak again", utterance=1)
+    screen.update(error)
     screen.update(Answer(error, 1, 1, 0, 0, 0))
+    assert not screen.waiting
     assert "Speak again" in drawn(screen)

@@ -8,6 +8,7 @@ import sys
 import wave
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from websockets.asyncio.client import connect
@@ -88,6 +89,16 @@ async def test_a_cancelled_utterance_gets_no_answer_and_the_next_one_does(server
         await speak(socket, sound, reason="cancel")
         await speak(socket, sound, utterance=2, first=len(sound))
         assert (await until(socket, "final", "nothing"))["utterance"] == 2
+
+
+async def test_a_cancel_that_names_sound_never_sent_is_a_cancel_all_the_same(server, spoken):
+    _, sound = spoken
+    async with greeted(server) as socket:
+        await socket.send(encode_message(m.SpeechStart(utterance=1, start_sample=0)))
+        cancel = m.SpeechEnd(utterance=1, end_sample=999, reason="cancel")
+        await socket.send(encode_message(cancel))
+        await speak(socket, sound, utterance=2, first=1000)
+        assert (await until(socket, "final", "error"))["utterance"] == 2
 
 
 async def test_a_typed_query_is_answered_on_the_socket(server):
@@ -224,6 +235,16 @@ async def test_on_sigterm_an_utterance_in_flight_gets_its_answer_and_the_server_
             with pytest.raises(ConnectionClosed):
                 await until(socket, "never")
         assert await asyncio.to_thread(server.process.wait, 20) == 0
+
+
+def test_with_a_token_the_plain_routes_ask_for_it_too():
+    with serving(SPEECHSEARCH_SERVER__TOKEN="secret") as guarded:
+        for route in ("/v1/search?q=emma", "/metrics"):
+            assert httpx.get(guarded.http + route).status_code == 401
+            wrong, right = ({"Authorization": f"Bearer {token}"} for token in ("guess", "secret"))
+            assert httpx.get(guarded.http + route, headers=wrong).status_code == 401
+            assert httpx.get(guarded.http + route, headers=right).status_code == 200
+        assert httpx.get(f"{guarded.http}/readyz").status_code == 200
 
 
 def test_a_port_that_is_taken_is_said_clearly(server):

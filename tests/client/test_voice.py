@@ -1,0 +1,47 @@
+import asyncio
+
+import numpy as np
+
+from speechsearch.audio.player import Player, read_audio
+from speechsearch.client.connection import Connection
+from speechsearch.client.query import detector_of
+from speechsearch.client.voice import Answer, Voice
+from speechsearch.config import load_settings
+from speechsearch.vad.endpointer import Pause, SpeechStart
+from speechsearch.vad.segmenter import Segmenter
+from speechsearch.wire import messages as m
+
+
+def voice_over(server, *recordings):
+    settings = load_settings()
+    sound = np.concatenate([read_audio(one.path) for one in recordings])
+    segmenter = Segmenter(detector_of(settings), settings.vad)
+    return Voice(Player(sound, tail_s=1.5), segmenter, Connection(server.url))
+
+
+async def test_what_is_cancelled_gets_no_answer_and_what_follows_does(server, fixtures):
+    first, second = fixtures.queries[:2]
+    voice, answers, cancelled = voice_over(server, first, second), [], False
+    async for event in voice.run():
+        if isinstance(event, SpeechStart) and not cancelled:
+            await asyncio.sleep(0.31)
+            voice.cancel()
+            cancelled = True
+        assert not isinstance(event, m.Error)
+        if isinstance(event, Answer):
+            answers.append(event.message)
+    assert [answer.hits[0].id for answer in answers] == [second.item]
+
+
+async def test_every_instant_of_an_answer_is_in_order(server, fixtures):
+    voice, seen = voice_over(server, fixtures.queries[0]), []
+    async for event in voice.run():
+        seen.append(type(event))
+        if isinstance(event, Answer):
+            assert event.t0_s < event.t1_s <= event.t2_s <= event.t3_s
+            timings = event.timings_ms
+            parts = sum(ms for name, ms in timings.items() if name != "end_of_speech_to_results")
+            assert abs(parts - timings["end_of_speech_to_results"]) < 1
+    assert Pause in seen
+    assert Answer in seen
+    assert voice.captured_bytes > voice.connection.bytes_sent > 0
