@@ -64,7 +64,6 @@ def _reports(verb: Callable[..., None]) -> Callable[..., None]:
 
 def _settings(index: str = "", model: str = "", **more: Any) -> Settings:
     """Settings with what the command line named on top."""
-    settings = load_settings()
     changes: dict[str, dict[str, Any]] = {}
     if index:
         changes["search"] = {"index": str(Path(index).absolute())}
@@ -73,7 +72,7 @@ def _settings(index: str = "", model: str = "", **more: Any) -> Settings:
         changes["asr"] = {"model": str(folder.absolute()) if folder.is_dir() else model}
     for section, values in more.items():
         changes[section] = {k: v for k, v in values.items() if v is not None}
-    return load_settings(**changes) if changes else settings
+    return load_settings(**changes)
 
 
 def _version(wanted: bool) -> None:
@@ -106,14 +105,12 @@ def serve(
     """
     from speechsearch.server.assemble import build_app
     from speechsearch.server.run import bind, run
+    from speechsearch.wire.address import socket_url
 
     settings = _settings(index, model, server={"host": host, "port": port})
     listening = bind(settings.server)
-    host_name = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
-    errors.print(
-        f"speechsearch serves ws://{host_name}:{listening.getsockname()[1]}/v1/stream",
-        markup=False, soft_wrap=True,
-    )  # fmt: skip
+    url = socket_url(settings.server.host, listening.getsockname()[1])
+    errors.print(f"speechsearch serves {url}", markup=False, soft_wrap=True)
     run(build_app(settings), listening)
 
 

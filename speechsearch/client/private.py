@@ -15,24 +15,18 @@ from dataclasses import dataclass
 
 from speechsearch.config import PRIVATE_SERVER_ENV
 from speechsearch.errors import ServerUnavailable
+from speechsearch.wire.address import authority, socket_url
 
 RESTART_S = 0.5
 START_TIMEOUT_S = 120.0
 """The first start on a machine compiles the sound scorer."""
 
 
-def socket_url(host: str, port: int) -> str:
-    """Where the websocket of a server is."""
-    return f"ws://{f'[{host}]' if ':' in host else host}:{port}/v1/stream"
-
-
 def is_ready(host: str, port: int) -> bool:
     """Whether a warm server answers there."""
     try:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(
-            f"http://{f'[{host}]' if ':' in host else host}:{port}/readyz", timeout=2
-        ) as answer:
+        with opener.open(f"http://{authority(host, port)}/readyz", timeout=2) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -18,7 +18,7 @@ from speechsearch.audio.player import Playlist, read_audio
 from speechsearch.audio.source import Source
 from speechsearch.client.connection import Connection
 from speechsearch.client.listen import listen_lines, listen_live
-from speechsearch.client.private import is_ready, private_server, socket_url
+from speechsearch.client.private import is_ready, private_server
 from speechsearch.client.query import detector_of, query_file, tail_s
 from speechsearch.client.report import utterance_object
 from speechsearch.client.voice import Answer, Voice
@@ -26,8 +26,7 @@ from speechsearch.config import Settings
 from speechsearch.errors import AudioFileError, DeviceError, SpeechsearchError
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
-
-SOCKET_PATH = "/v1/stream"
+from speechsearch.wire.address import SOCKET_PATH, socket_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers
 from speechsearch.server.guard import Guard
 from speechsearch.server.sockets import Sockets
+from speechsearch.wire.address import SOCKET_PATH
 
-SOCKET_PATH = "/v1/stream"
 MAX_QUERY_LETTERS = 500
 MAX_HITS = 100
 

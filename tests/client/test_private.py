@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from speechsearch.client.private import is_ready, private_server, socket_url
+from speechsearch.client.private import is_ready, private_server
 from speechsearch.errors import ServerUnavailable
 
 
@@ -61,8 +61,3 @@ def _alive(pid):
             return file.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def test_addresses_of_both_families_make_a_url():
-    assert socket_url("127.0.0.1", 1) == "ws://127.0.0.1:1/v1/stream"
-    assert socket_url("::1", 1) == "ws://[::1]:1/v1/stream"

@@ -1,0 +1,15 @@
+"""Where a server is: the one path of the protocol's socket, and addresses spelled for URLs."""
+
+from __future__ import annotations
+
+SOCKET_PATH = "/v1/stream"
+
+
+def authority(host: str, port: int) -> str:
+    """``host:port`` of a URL; IPv6 addresses in brackets (RFC 3986)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def socket_url(host: str, port: int) -> str:
+    """Where the websocket of a server is."""
+    return f"ws://{authority(host, port)}{SOCKET_PATH}"
