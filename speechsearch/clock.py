@@ -14,7 +14,7 @@ monotonic_s: Clock = time.perf_counter
 
 @dataclass(slots=True)
 class Stopwatch:
-    """Named laps in milliseconds: each ``lap`` measures since the one before."""
+    """Named laps in milliseconds: each ``lap`` measures since the one before; a name may recur."""
 
     clock: Clock = monotonic_s
     laps_ms: dict[str, float] = field(default_factory=dict)
@@ -24,9 +24,10 @@ class Stopwatch:
         self._last_s = self.clock()
 
     def lap(self, name: str) -> float:
-        """Milliseconds since the last lap, also kept under ``name``."""
+        """Milliseconds since the last lap, also added up under ``name``."""
         now_s = self.clock()
-        self.laps_ms[name] = elapsed_ms = (now_s - self._last_s) * 1000
+        elapsed_ms = (now_s - self._last_s) * 1000
+        self.laps_ms[name] = self.laps_ms.get(name, 0.0) + elapsed_ms
         self._last_s = now_s
         return elapsed_ms
 

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from speechsearch.errors import ConfigError
+from speechsearch.turns import TurnOptions
 from speechsearch.vad.endpointer import EndpointerOptions
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -112,6 +113,7 @@ class Settings(BaseSettings):
     models_dir: Path = Field(default_factory=default_models_dir)
     detector: DetectorOptions = DetectorOptions()
     vad: EndpointerOptions = EndpointerOptions()
+    turns: TurnOptions = TurnOptions()
     server: ServerOptions = ServerOptions()
     asr: AsrOptions = AsrOptions()
     search: SearchOptions = SearchOptions()

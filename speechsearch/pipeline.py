@@ -1,19 +1,31 @@
-"""The server-side path on one screen: an utterance in, a result out, under one deadline.
+"""The server-side path on one screen: an utterance in, a result out.
 
 utterance ─► log-probs ─► hypotheses ─► hits ─► result
+                 └─ with the one before it, where it may go on with that sentence
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+import numpy as np
 
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.gate import Gate
 from speechsearch.asr.model import AcousticModel
-from speechsearch.clock import Clock, Deadline, Stopwatch, monotonic_s
-from speechsearch.errors import DeadlineExceeded
+from speechsearch.clock import Stopwatch
 from speechsearch.search.ranking import Ranker
-from speechsearch.types import SAMPLE_RATE_HZ, Hit, Result, Utterance, ms_to_samples
+from speechsearch.turns import TurnOptions, is_one
+from speechsearch.types import (
+    SAMPLE_RATE_HZ,
+    Audio,
+    Hit,
+    LogProbs,
+    Result,
+    Utterance,
+    ms_to_samples,
+)
 
 
 class Observer(Protocol):
@@ -23,10 +35,6 @@ class Observer(Protocol):
         """A stage took ``ms``."""
         ...
 
-    def answered(self, utterance: Utterance, result: Result) -> None:
-        """An utterance has its result."""
-        ...
-
 
 class Unobserved:
     """Nobody watches."""
@@ -34,8 +42,41 @@ class Unobserved:
     def stage(self, name: str, ms: float) -> None:
         """Let it pass."""
 
-    def answered(self, utterance: Utterance, result: Result) -> None:
-        """Let it pass."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answered:
+    """A result and all the sound it rests on, what came after the end of speech included."""
+
+    utterance: Utterance
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """What is to be answered: an utterance whose speech ends at ``end_sample``.
+
+    ``before`` is the answer whose sentence it may go on with; its sound reaches to the utterance's
+    first sample.
+    """
+
+    utterance: Utterance
+    end_sample: int
+    before: Answered | None = None
+
+    @property
+    def alone(self) -> Utterance:
+        """The utterance without the sound that only leads to it."""
+        said, lead = self.utterance, self.utterance.lead_samples
+        return Utterance(said.number, said.samples[lead:], said.start_sample + lead)
+
+    @property
+    def whole(self) -> Utterance:
+        """All sound to be heard, under the number of the utterance."""
+        if self.before is None:
+            return self.alone
+        first, second = self.before.utterance, self.utterance
+        samples: Audio = np.concatenate([first.samples, second.samples])
+        return Utterance(second.number, samples, first.start_sample)
 
 
 class Pipeline:
@@ -47,55 +88,48 @@ class Pipeline:
         ranker: Ranker,
         *,
         observer: Observer | None = None,
-        post_roll_ms: float = 200,
-        clock: Clock = monotonic_s,
+        post_roll_ms: float = 96,
+        turns: TurnOptions | None = None,
     ) -> None:
         self.model = model
         self.ranker = ranker
-        self._gate = Gate()
+        self.turns = turns or TurnOptions()
         self._observer = observer or Unobserved()
+        self._gate = Gate()
         self._post_roll_samples = ms_to_samples(post_roll_ms)
-        self._clock = clock
 
-    def answer(self, utterance: Utterance, end_sample: int, deadline: Deadline) -> Result:
-        """Decode the sound up to ``end_sample`` plus the post-roll and find what it asks for.
+    def sound_of(self, spoken: Spoken) -> Audio:
+        """What the model has to hear: up to the end of speech plus the post-roll."""
+        sound = spoken.whole
+        kept = spoken.end_sample + self._post_roll_samples - sound.start_sample
+        return sound.samples[:kept]
 
-        Raises DeadlineExceeded where the answer would come too late to be wanted.
-        """
-        watch = Stopwatch(self._clock)
-        if deadline.passed:
-            raise DeadlineExceeded(
-                f"utterance {utterance.number} waited too long for the model",
-                hint="The server is overloaded: speak again in a moment",
-                utterance=utterance.number,
-            )
-        kept = end_sample + self._post_roll_samples - utterance.start_sample
-        log_probs = self.model.log_probs(utterance.samples[:kept])
+    def conclude(self, spoken: Spoken, log_probs: LogProbs, watch: Stopwatch) -> Answered:
+        """What ``sound_of(spoken)``, heard as ``log_probs``, says and asks for."""
+        alone, before = spoken.alone, spoken.before
+        if before is None:
+            return Answered(alone, self._read(alone, log_probs, watch))
+        sound = spoken.whole
+        ahead_samples = alone.start_sample - sound.start_sample
+        skipped = ahead_samples // self.model.info.timing.stride_samples
+        second = self._read(alone, log_probs[skipped:], watch)
+        if not second.hypotheses:
+            return Answered(alone, second)
+        joined = self._read(sound, log_probs, watch)
+        if is_one(before.result, second, joined, self.turns):
+            return Answered(sound, replace(joined, continues=before.utterance.number))
+        return Answered(alone, second)
+
+    def answer(self, spoken: Spoken) -> Answered:
+        """Hear and conclude."""
+        watch = Stopwatch()
+        log_probs = self.model.log_probs(self.sound_of(spoken))
         self._lap(watch, "decode")
-        info = self.model.info
-        hypothesis = greedy(
-            log_probs, info.vocabulary, info.timing, utterance.start_sample / SAMPLE_RATE_HZ
-        )
-        verdict = self._gate.judge(hypothesis)
-        self._lap(watch, "hypothesis")
-        hits: list[Hit] = []
-        if verdict.searchable:
-            hits = self.ranker.rank(hypothesis.text, log_probs)
-        self._lap(watch, "search")
-        result = Result(
-            utterance=utterance.number,
-            hypotheses=(hypothesis,) if verdict.is_speech else (),
-            hits=tuple(hits),
-            timings_ms=watch.laps_ms,
-            model=info.label,
-            why_nothing="" if verdict.is_speech else verdict.reason,
-        )
-        self._observer.answered(utterance, result)
-        return result
+        return self.conclude(spoken, log_probs, watch)
 
     def search(self, query: str, limit: int) -> tuple[list[Hit], dict[str, float]]:
         """Hits for a typed query, and its timings in milliseconds."""
-        watch = Stopwatch(self._clock)
+        watch = Stopwatch()
         hits = self.ranker.rank(query, None, limit)
         self._lap(watch, "search")
         return hits, watch.laps_ms
@@ -104,6 +138,24 @@ class Pipeline:
         """Pay for first-time costs before the first speaker does."""
         self.model.warm_up()
         self.ranker.warm_up()
+
+    def _read(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
+        """What the log-probs of ``sound`` say and ask for."""
+        info = self.model.info
+        offset_s = sound.start_sample / SAMPLE_RATE_HZ
+        hypothesis = greedy(log_probs, info.vocabulary, info.timing, offset_s)
+        verdict = self._gate.judge(hypothesis)
+        self._lap(watch, "hypothesis")
+        hits = self.ranker.rank(hypothesis.text, log_probs) if verdict.searchable else []
+        self._lap(watch, "search")
+        return Result(
+            utterance=sound.number,
+            hypotheses=(hypothesis,) if verdict.is_speech else (),
+            hits=tuple(hits),
+            timings_ms=watch.laps_ms,
+            model=info.label,
+            why_nothing="" if verdict.is_speech else verdict.reason,
+        )
 
     def _lap(self, watch: Stopwatch, name: str) -> None:
         self._observer.stage(name, watch.lap(name))

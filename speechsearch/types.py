@@ -43,11 +43,21 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Utterance:
-    """Speech between two endpoints, pre-roll included."""
+    """Speech between two endpoints, pre-roll included.
+
+    The first ``lead_samples`` are the sound since the utterance before: they only count where this
+    one goes on with that one's sentence.
+    """
 
     number: int
     samples: Audio
     start_sample: int
+    lead_samples: int = 0
+
+    @property
+    def end_sample(self) -> int:
+        """Position one past the last sample."""
+        return self.start_sample + len(self.samples)
 
     @property
     def duration_ms(self) -> float:

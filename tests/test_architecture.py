@@ -10,11 +10,12 @@ PACKAGE = Path(__file__).resolve().parent.parent / "speechsearch"
 FOUNDATION = ("errors", "clock", "numerals", "types")
 STAGES = ("audio", "vad", "wire", "asr", "search")
 OUTSIDE = {
-    "pipeline": {*STAGES},
+    "turns": set(),
+    "pipeline": {*STAGES, "turns"},
     "monitoring": {*STAGES},
-    "config": {*STAGES},
+    "config": {*STAGES, "turns"},
     "client": {*STAGES, "config", "pipeline", "client"},
-    "server": {*STAGES, "config", "pipeline", "monitoring", "server"},
+    "server": {*STAGES, "config", "pipeline", "turns", "monitoring", "server"},
     "cli": {*STAGES, "config", "client", "server"},
     "__main__": {"cli"},
     "__init__": {"client"},

@@ -15,12 +15,12 @@ def test_the_command_line_wins_over_the_environment_over_the_file_over_the_defau
     tmp_path, monkeypatch
 ):
     assert load_settings().server.port == 8765
-    (tmp_path / "speechsearch.toml").write_text("[server]\nport = 1\n[vad]\npause_ms = 64\n")
+    (tmp_path / "speechsearch.toml").write_text("[server]\nport = 1\n[vad]\npause_ms = 160\n")
     assert load_settings().server.port == 1
     monkeypatch.setenv("SPEECHSEARCH_SERVER__PORT", "2")
     assert load_settings().server.port == 2
     settings = load_settings(server={"port": 3})
-    assert (settings.server.port, settings.vad.pause_ms) == (3, 64)
+    assert (settings.server.port, settings.vad.pause_ms) == (3, 160)
 
 
 def test_a_file_of_ones_own_is_found_in_the_configuration_folder(tmp_path):

@@ -4,28 +4,21 @@ import pytest
 from speechsearch.asr.folder import find_model
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.audio.player import read_audio
-from speechsearch.clock import Deadline
 from speechsearch.config import default_models_dir
-from speechsearch.errors import DeadlineExceeded
-from speechsearch.pipeline import Pipeline
+from speechsearch.pipeline import Pipeline, Spoken
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import EmbeddedIndex, build_index
 from speechsearch.search.ranking import Ranker
 from speechsearch.types import Utterance
 
-FAR = Deadline(at_s=1e18)
-
 
 class Watching:
     def __init__(self):
-        self.stages, self.results = [], []
+        self.stages = []
 
     def stage(self, name, ms):
         assert ms >= 0
         self.stages.append(name)
-
-    def answered(self, utterance, result):
-        self.results.append((utterance.number, result))
 
 
 @pytest.fixture(scope="module")
@@ -44,23 +37,26 @@ def watched(parts):
     return Pipeline(*parts, observer=watching), watching
 
 
+def spoken(sound, start_sample=0, number=1, **more):
+    utterance = Utterance(number, sound, start_sample)
+    return Spoken(utterance, utterance.end_sample, **more)
+
+
 def test_an_utterance_becomes_a_result_and_every_stage_is_seen(watched, fixtures):
     pipeline, watching = watched
-    spoken = fixtures.queries[0]
-    sound = read_audio(spoken.path)
-    result = pipeline.answer(Utterance(5, sound, 32_000), 32_000 + len(sound), FAR)
-    assert result.hits[0].id == spoken.item
+    wanted = fixtures.queries[0]
+    result = pipeline.answer(spoken(read_audio(wanted.path), 32_000, 5)).result
+    assert (result.utterance, result.hits[0].id) == (5, wanted.item)
     assert result.hypotheses[0].words[0].start_s > 2.0
     assert watching.stages == ["decode", "hypothesis", "search"]
-    assert watching.results == [(5, result)]
     assert result.timings_ms.keys() == {"decode", "hypothesis", "search"}
 
 
 def test_what_comes_long_after_the_end_of_speech_is_not_decoded(watched, fixtures):
     pipeline, _ = watched
     first, second = (read_audio(one.path) for one in fixtures.queries[:2])
-    both = np.concatenate([first, second])
-    cut = pipeline.answer(Utterance(1, both, 0), len(first), FAR)
+    both = Utterance(1, np.concatenate([first, second]), 0)
+    cut = pipeline.answer(Spoken(both, len(first))).result
     assert cut.text.startswith("prid")
     assert cut.hypotheses[0].words[-1].end_s < len(first) / 16_000 + 0.2
 
@@ -68,14 +64,54 @@ def test_what_comes_long_after_the_end_of_speech_is_not_decoded(watched, fixture
 def test_silence_and_no_sound_at_all_have_no_hypothesis_and_say_why(watched):
     pipeline, _ = watched
     for length in (0, 100, 16_000):
-        result = pipeline.answer(Utterance(1, np.zeros(length, np.float32), 0), length, FAR)
+        result = pipeline.answer(spoken(np.zeros(length, np.float32))).result
         assert (result.hypotheses, result.hits) == ((), ())
         assert result.why_nothing
 
 
-def test_an_answer_that_nobody_waits_for_any_more_is_not_made(watched):
-    pipeline, watching = watched
-    with pytest.raises(DeadlineExceeded) as caught:
-        pipeline.answer(Utterance(7, np.zeros(9, np.float32), 0), 9, Deadline(at_s=-1e18))
-    assert caught.value.utterance == 7
-    assert watching.stages == []
+def test_sound_that_only_leads_to_an_utterance_is_not_heard_alone(watched, fixtures):
+    pipeline, _ = watched
+    first, second = (read_audio(one.path) for one in fixtures.queries[:2])
+    both = Utterance(1, np.concatenate([first, second]), 0, lead_samples=len(first))
+    answered = pipeline.answer(Spoken(both, both.end_sample))
+    assert answered.result.hits[0].id == fixtures.queries[1].item
+    assert answered.utterance.start_sample == len(first)
+
+
+def cut(sound, at_s):
+    """A recording as two utterances that follow each other without a gap."""
+    at = round(at_s * 16_000)
+    return sound[:at], Utterance(2, sound[at:], at)
+
+
+def test_a_title_cut_in_two_is_found_whole_and_continues_the_first_half(watched, fixtures):
+    pipeline, _ = watched
+    wanted = fixtures.queries[0]
+    head, tail = cut(read_audio(wanted.path), 1.02)
+    first = pipeline.answer(spoken(head))
+    second = pipeline.answer(Spoken(tail, tail.end_sample, before=first))
+    assert second.result.continues == 1
+    assert second.result.hits[0].id == wanted.item
+    assert second.result.text.startswith(first.result.text.split()[0])
+    assert len(second.utterance.samples) == len(head) + len(tail.samples)
+
+
+def test_two_queries_close_together_stay_two(watched, fixtures):
+    pipeline, _ = watched
+    one, other = fixtures.queries[:2]
+    first = pipeline.answer(spoken(read_audio(one.path)))
+    start = first.utterance.end_sample
+    after = Utterance(2, read_audio(other.path), start)
+    second = pipeline.answer(Spoken(after, after.end_sample, before=first))
+    assert second.result.continues is None
+    assert second.result.hits[0].id == other.item
+    assert second.utterance.start_sample == start
+
+
+def test_noise_after_an_answer_leaves_it_alone(watched, fixtures):
+    pipeline, _ = watched
+    first = pipeline.answer(spoken(read_audio(fixtures.queries[0].path)))
+    quiet = Utterance(2, np.zeros(16_000, np.float32), first.utterance.end_sample)
+    second = pipeline.answer(Spoken(quiet, quiet.end_sample, before=first))
+    assert second.result.hypotheses == ()
+    assert second.result.continues is None

@@ -4,8 +4,9 @@ The four instants: t0 acoustic end of speech (the table's label), t1 endpoint de
 transcript on the server, t3 results at the client; all on one clock, t0 = start of playing + label.
 After a file's last sample its own noise floor goes on, so nothing tells the client that it ended.
 t1..t3 are those of the utterance that covers t0. An endpoint over 50 ms before t0 is an early
-cut-off of that file. A file without an answer for t0 is an error. Rows whose t0 is doubtful
-(t0_spread over 0.3 s) are played and listed, and left out of the percentiles and the rate.
+cut-off of that file; it is repaired when a later answer took its sound in and replaced it. A file
+without an answer for t0 is an error. Rows whose t0 is doubtful (t0_spread over 0.3 s) are played
+and listed, and left out of the percentiles and the rates.
 
     scripts/bench_latency
     scripts/bench_latency --table ../shared/data/commands.tsv --json commands.json
@@ -20,6 +21,7 @@ import json
 import os
 import resource
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +40,7 @@ from speechsearch.types import SAMPLE_RATE_HZ
 from speechsearch.vad.endpointer import SpeechStart
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
+from speechsearch.wire.address import SOCKET_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 EARLY_S = 0.05
@@ -45,7 +48,11 @@ DOUBTFUL_S = 0.3
 QUIET_S = 1.5
 """Noise floor after the file and after t0 that must pass without an utterance"""
 LONGEST_TAIL_S = 15.0
-STAGES = ("endpoint", "network", "queue", "decode", "hypothesis", "search")
+STAGES = ("endpoint", "network", "wait")
+"""What the time from t0 to t3 consists of; wait = the server, from the endpoint on"""
+HIDDEN = ("queue", "decode", "hypothesis", "search")
+"""Stages of the answer, most of which ran in the pause before the endpoint"""
+OUTCOMES = ("hit", "late", "none", "discarded")
 
 
 @dataclass
@@ -84,6 +91,11 @@ class Played:
     def early_cutoff(self) -> bool:
         """Whether speech was ended before its end."""
         return any(self.after_t0_ms(a.t1_s) < -EARLY_S * 1000 for a in self.answers)
+
+    @property
+    def unrepaired(self) -> bool:
+        """Whether what was cut early stands as an answer of its own."""
+        return any(self.after_t0_ms(a.t1_s) < -EARLY_S * 1000 for a in self.finals)
 
     @property
     def covering(self) -> Answer | None:
@@ -156,6 +168,28 @@ def server_cost(pid: int) -> tuple[float, float]:
     return cpu_s, int(peak_kb) / 1024
 
 
+def speculations(url: str) -> dict[str, float]:
+    """What became of decodes at pauses so far, from the server's own metrics."""
+    http = url.replace("ws://", "http://").replace(SOCKET_PATH, "/metrics")
+    with urllib.request.urlopen(http) as answer:  # noqa: S310 - it begins with http
+        lines = answer.read().decode().splitlines()
+    found = dict.fromkeys((*OUTCOMES, "saved_s", "wasted_cpu_s", "repairs"), 0.0)
+    for line in lines:
+        name, _, value = line.rpartition(" ")
+        for outcome in OUTCOMES:
+            if name.startswith("speechsearch_speculations_total{") and f'"{outcome}"' in name:
+                found[outcome] = float(value)
+        for key, metric in (
+            ("saved_s", "speechsearch_speculation_saved_seconds_total"),
+            ("wasted_cpu_s", "speechsearch_speculation_wasted_cpu_seconds_total"),
+            ("repairs", "speechsearch_repairs_total"),
+        ):
+            if name.startswith(metric):
+                found[key] = float(value)
+    ends = found["hit"] + found["late"] + found["none"]
+    return {**found, "hit_rate": round(found["hit"] / ends, 4) if ends else 0.0}
+
+
 def own_cpu_s() -> float:
     """CPU seconds of this process: player, VAD and client."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -183,12 +217,19 @@ def file_object(played: Played) -> dict[str, Any]:
         "t1_t0_ms": None if t1_ms is None else round(t1_ms, 1),
         "t3_t0_ms": None if t3_ms is None else round(t3_ms, 1),
         "early_cutoff": played.early_cutoff,
+        "unrepaired": played.unrepaired,
         "t0_doubtful": not played.trusted,
         "error": played.error or None,
     }
 
 
-def summary(done: list[Played], streams: int, wall_s: float, cost: dict[str, float]) -> dict:
+def summary(
+    done: list[Played],
+    streams: int,
+    wall_s: float,
+    cost: dict[str, float],
+    speculation: dict[str, float],
+) -> dict[str, Any]:
     """The whole report."""
     trusted = [p for p in done if p.trusted]
     answered = [(p, p.covering) for p in trusted if p.covering]
@@ -206,6 +247,13 @@ def summary(done: list[Played], streams: int, wall_s: float, cost: dict[str, flo
         "streams": streams,
         **{name: percentiles(values) for name, values in instants.items()},
         "early_cutoff_rate": round(sum(p.early_cutoff for p in trusted) / max(1, len(trusted)), 4),
+        "unrepaired_rate": round(sum(p.unrepaired for p in trusted) / max(1, len(trusted)), 4),
+        "t3_t1_ms": percentiles([(a.t3_s - a.t1_s) * 1000 for _, a in answered]),
+        "speculation": speculation,
+        "hidden_ms": {
+            s: round(float(np.mean([a.timings_ms[s] for _, a in answered] or [0])), 2)
+            for s in HIDDEN
+        },
         "stage_ms": {stage: round(ms, 2) for stage, ms in stages.items()},
         "stage_share": {stage: round(ms / whole_ms, 4) for stage, ms in stages.items()},
         "queries_per_s": round(sum(len(p.finals) for p in done) / wall_s, 3),
@@ -256,6 +304,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         )
         wall_s = time.perf_counter() - began_s
         cpu_s, peak_rss_mb = server_cost(server.pid)
+        speculation = await asyncio.to_thread(speculations, server.url)
         cost = {
             "server_cpu_s": cpu_s - cpu_before_s,
             "client_cpu_s": own_cpu_s() - own_before_s,
@@ -263,21 +312,24 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         }
     order = {row["file"]: place for place, row in enumerate(rows)}
     done.sort(key=lambda played: order[played.row["file"]])
-    return summary(done, arguments.streams, wall_s, cost)
+    return summary(done, arguments.streams, wall_s, cost, speculation)
 
 
 def show(report: dict[str, Any]) -> None:
     """The figures, for a person."""
     print(f"\rn {report['n']}, streams {report['streams']}, errors {report['errors']}, ", end="")
     print(f"doubtful t0 {report['t0_doubtful']}")
-    for name in ("t1_t0_ms", "t2_t0_ms", "t3_t0_ms"):
+    for name in ("t1_t0_ms", "t2_t0_ms", "t3_t0_ms", "t3_t1_ms"):
         print(name, "  ".join(f"{p} {ms}" for p, ms in report[name].items()))
-    print("early_cutoff_rate", report["early_cutoff_rate"])
+    print("early_cutoff_rate", report["early_cutoff_rate"], end="  ")
+    print("unrepaired_rate", report["unrepaired_rate"])
+    print("speculation", "  ".join(f"{k} {round(v, 4)}" for k, v in report["speculation"].items()))
     shares = report["stage_share"]
     print(
         "stages",
         "  ".join(f"{s} {ms} ms ({shares[s]:.0%})" for s, ms in report["stage_ms"].items()),
     )
+    print("hidden", "  ".join(f"{s} {ms} ms" for s, ms in report["hidden_ms"].items()))
     for name in ("queries_per_s", "cpu_s_per_audio_s", "server_cpu_s_per_audio_s", "peak_rss_mb"):
         print(name, report[name])
 

@@ -104,7 +104,7 @@ class Player:
         self._stopped = True
 
     async def blocks(self) -> AsyncIterator[Block | SourceNotice]:
-        """20 ms at a time, each when its last sample would have been heard."""
+        """A block at a time, each when its last sample would have been heard."""
         sound = np.concatenate([self._samples, self._tail])
         self.started_s = self._clock()
         for start in range(0, len(sound), BLOCK_SAMPLES):

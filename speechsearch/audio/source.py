@@ -8,8 +8,9 @@ from typing import Protocol
 
 from speechsearch.types import Audio
 
-BLOCK_SAMPLES = 320
-"""20 ms: the step in which sound moves through the client."""
+BLOCK_SAMPLES = 512
+"""32 ms: the step in which sound moves through the client. The neural detector hears so much at
+once, so that no frame waits for its last samples to come with the next block."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

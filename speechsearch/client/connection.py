@@ -80,8 +80,8 @@ class Connection:
         """Say what the segmenter said; goes out at once, or as soon as there is a connection."""
         frame: str | bytes
         match event:
-            case vad.SpeechStart(start_sample):
-                self._utterance, frame = self._session.start(start_sample)
+            case vad.SpeechStart(start_sample, onset_sample):
+                self._utterance, frame = self._session.start(start_sample, onset_sample)
                 given_up = self._session.give_up_oldest()
                 if given_up is not None:
                     self._events.put_nowait(GivenUp(given_up))
@@ -96,6 +96,12 @@ class Connection:
                     m.SpeechEnd(utterance=self._utterance, end_sample=end_sample, reason=reason)
                 )
         self._send(frame)
+
+    async def ready(self) -> None:
+        """Return once the server has greeted, or will not."""
+        while self._socket is None and not self._over:
+            self._answered.clear()
+            await self._answered.wait()
 
     async def room(self) -> None:
         """Return once another utterance may start; for sources that can wait."""
@@ -180,6 +186,7 @@ class Connection:
             self._outgoing.clear()
             self._outgoing.extend(self._session.welcome(first))
             self._socket = socket
+            self._answered.set()
             self._events.put_nowait(
                 ConnectionState("resumed" if first.resumed else "connected", first.model)
             )

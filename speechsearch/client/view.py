@@ -13,7 +13,8 @@ from speechsearch.types import Hit
 BUDGET_MS = 500
 BAR_CELLS = 40
 METER_CELLS = 24
-STAGES = ("endpoint", "network", "queue", "decode", "hypothesis", "search")
+STAGES = ("endpoint", "network", "wait")
+IN_THE_PAUSE = ("queue", "decode", "hypothesis", "search")
 KEYS = "space mute   / type   1-9 or Enter open   Esc cancel   q quit"
 
 
@@ -75,6 +76,8 @@ def _budget(timings_ms: dict[str, float]) -> Table:
         bar = " " * before + ("█" * cells or "▏")
         table.add_row(stage, f"{ms:6.0f} ms", Text(bar, style="cyan"))
         begun_ms += ms
+    ahead = ", ".join(f"{name} {timings_ms.get(name, 0.0):.0f}" for name in IN_THE_PAUSE)
+    table.add_row("", "", Text(f"begun in the pause: {ahead} ms", style="dim"))
     style = "bold green" if total_ms <= BUDGET_MS else "bold red"
     table.add_row("all", Text(f"{total_ms:6.0f} ms", style=style), f"of {BUDGET_MS} ms")
     return table

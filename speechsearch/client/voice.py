@@ -7,6 +7,7 @@ server, t3 results here. Without a label t0 is the end of the last frame that wa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from speechsearch.wire import messages as m
 
 SILENCE_DBFS = -100.0
 SERVER_STAGES = ("queue", "decode", "hypothesis", "search")
+ADVICE_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +48,31 @@ class Answer:
 
     @property
     def timings_ms(self) -> dict[str, float]:
-        """Per stage; ``endpoint`` = t1 - t0, all = ``end_of_speech_to_results`` = t3 - t0."""
+        """``endpoint`` = t1 - t0, then ``network`` and ``wait``: the server from the endpoint on.
+
+        These three are all of ``end_of_speech_to_results`` = t3 - t0. The stages ``queue``,
+        ``decode``, ``hypothesis`` and ``search`` mostly ran before the endpoint, in the pause.
+        """
         server = {} if isinstance(self.message, m.Error) else self.message.timings_ms
         after_ms = (self.t3_s - self.t1_s) * 1000
-        stages = {name: server.get(name, 0.0) for name in SERVER_STAGES}
+        wait_ms = min(after_ms, server.get("wait", 0.0))
         timings = {
             "endpoint": (self.t1_s - self.t0_s) * 1000,
-            "network": max(0.0, after_ms - sum(stages.values())),
-            **stages,
+            "network": after_ms - wait_ms,
+            "wait": wait_ms,
+            **{name: server.get(name, 0.0) for name in SERVER_STAGES},
             "end_of_speech_to_results": (self.t3_s - self.t0_s) * 1000,
         }
         return {name: round(ms, 1) for name, ms in timings.items()}
 
     @property
     def t2_s(self) -> float:
-        """The server had the transcript: half the way back, and the search, before t3."""
+        """The server had the transcript: half the way back before t3, and as much of the search
+        as came after the endpoint.
+        """
         timings = self.timings_ms
-        return self.t3_s - (timings["search"] + timings["network"] / 2) / 1000
+        searching_ms = min(timings["search"], timings["wait"])
+        return self.t3_s - (searching_ms + timings["network"] / 2) / 1000
 
 
 VoiceEvent = Level | vad.Event | Answer | ConnectionState | GivenUp | SourceNotice | m.ServerMessage
@@ -89,6 +99,8 @@ class Voice:
     captured_samples: int = 0
     _events: asyncio.Queue[VoiceEvent | None] = field(default_factory=asyncio.Queue)
     _spoken: dict[int, _Spoken] = field(default_factory=dict)
+    _advised: asyncio.Event = field(default_factory=asyncio.Event)
+    _heard_at_s: float = 0.0
     _cancelled: bool = False
 
     async def run(self) -> AsyncIterator[VoiceEvent]:
@@ -107,6 +119,7 @@ class Voice:
         """Withdraw what is being said now."""
         if self.segmenter.in_utterance:
             self._cancelled = True
+            self._advised.set()
             self.connection.cancel(self.segmenter.handed_out)
 
     @property
@@ -123,6 +136,8 @@ class Voice:
 
     async def _hear(self) -> None:
         try:
+            if not self.live:
+                await self.connection.ready()
             async for block in self.source.blocks():
                 if isinstance(block, SourceNotice):
                     self._events.put_nowait(block)
@@ -138,38 +153,55 @@ class Voice:
     def _flush(self) -> None:
         """No more sound for now: what was said so far is answered."""
         for event in self.segmenter.flush():
-            self._submit(event, self.clock())
+            self._submit(event)
 
     async def _take(self, block: Block) -> None:
         samples = np.zeros_like(block.samples) if self.muted else block.samples
         self.captured_samples += len(samples)
+        self._heard_at_s = block.heard_at_s
         for event in self.segmenter.feed(samples):
             if isinstance(event, vad.SpeechStart) and not self.live:
                 await self.connection.room()
-            self._submit(event, block.heard_at_s)
+            self._submit(event)
+            if isinstance(event, vad.Pause) and not self.live:
+                await self._advice()
         dbfs = 20 * np.log10(np.sqrt(np.mean(np.square(samples))) + 1e-5)
         self._events.put_nowait(
             Level(max(SILENCE_DBFS, float(dbfs)), self.segmenter.last_probability)
         )
 
-    def _submit(self, event: vad.Event | Chunk, heard_at_s: float) -> None:
+    def _submit(self, event: vad.Event | Chunk) -> None:
         if isinstance(event, vad.SpeechStart):
             self._cancelled = False
         if self._cancelled:
             return
         self.connection.submit(event)
         if isinstance(event, vad.SpeechEnd):
-            behind_s = (self.segmenter.position - event.end_sample) / SAMPLE_RATE_HZ
+            behind_s = (self.captured_samples - event.end_sample) / SAMPLE_RATE_HZ
             self._spoken[self.connection.utterance] = _Spoken(
-                event.end_sample, heard_at_s - behind_s, self.clock()
+                event.end_sample, self._heard_at_s - behind_s, self.clock()
             )
         if not isinstance(event, Chunk):
             self._events.put_nowait(event)
+
+    async def _advice(self) -> None:
+        """Wait until the server has said how long this pause may last, so that a source faster
+        than the server is cut where it would be in real time.
+        """
+        self._advised.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ADVICE_TIMEOUT_S):
+                await self._advised.wait()
 
     async def _follow(self) -> None:
         async for event in self.connection.events():
             self._events.put_nowait(event)
             number = getattr(event, "utterance", None)
+            if isinstance(event, m.Hangover) and number == self.connection.utterance:
+                for heard in self.segmenter.shorten(event.sample, event.hangover_ms):
+                    self._submit(heard)
+            if isinstance(event, m.Hangover | m.Error | ConnectionState):
+                self._advised.set()
             if isinstance(event, m.Final | m.Nothing | m.Error) and number in self._spoken:
                 spoken = self._spoken.pop(number)
                 self._events.put_nowait(

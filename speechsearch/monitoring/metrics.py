@@ -58,6 +58,37 @@ class Metrics:
             ("code",),
             registry=self.registry,
         )
+        self._speculations = Counter(
+            "speechsearch_speculations",
+            "Endpoints by what was decoded since the pause: hit = the answer was there, late = "
+            "begun, none = nothing; and discarded ones, after which speech went on",
+            ("outcome", "model"),
+            registry=self.registry,
+        )
+        self._saved_s = Counter(
+            "speechsearch_speculation_saved_seconds",
+            "Waiting spared by answers that were there at the endpoint",
+            ("model",),
+            registry=self.registry,
+        )
+        self._wasted_s = Counter(
+            "speechsearch_speculation_wasted_cpu_seconds",
+            "CPU time of discarded speculative answers",
+            ("model",),
+            registry=self.registry,
+        )
+        self._allowances = Counter(
+            "speechsearch_hangovers",
+            "Pauses by the rule that said how long they may last",
+            ("reason", "model"),
+            registry=self.registry,
+        )
+        self._repairs = Counter(
+            "speechsearch_repairs",
+            "Answers that replaced an earlier one: speech had gone on",
+            ("model",),
+            registry=self.registry,
+        )
         self._feedback = Counter(
             "speechsearch_feedback",
             "What people did with answers: click, redo, typed, abandon",
@@ -79,6 +110,8 @@ class Metrics:
         """An utterance has its result."""
         outcome = "hits" if result.hits else "no_hits" if result.hypotheses else "no_speech"
         self._utterances.labels(outcome, self._model).inc()
+        if result.continues is not None:
+            self._repairs.labels(self._model).inc()
         self._audio_s.labels(self._model).inc(utterance.duration_ms / 1000)
         self._duration_s.labels(self._model).observe(utterance.duration_ms / 1000)
         if result.hypotheses:
@@ -87,6 +120,23 @@ class Metrics:
     def refused(self, code: str) -> None:
         """Something was refused with a wire code."""
         self._refused.labels(code).inc()
+
+    def speculated(self, outcome: str) -> None:
+        """An endpoint met a speculative answer: ``hit``, ``late`` or ``none``."""
+        self._speculations.labels(outcome, self._model).inc()
+
+    def saved(self, ms: float) -> None:
+        """An answer was there so much sooner."""
+        self._saved_s.labels(self._model).inc(ms / 1000)
+
+    def wasted(self, cpu_s: float) -> None:
+        """A speculative answer was for nothing."""
+        self._speculations.labels("discarded", self._model).inc()
+        self._wasted_s.labels(self._model).inc(cpu_s)
+
+    def allowed(self, reason: str) -> None:
+        """A pause was told how long it may last."""
+        self._allowances.labels(reason, self._model).inc()
 
     def told(self, action: str) -> None:
         """A person did something with an answer."""

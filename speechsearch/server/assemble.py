@@ -33,10 +33,17 @@ def demo_index() -> Path:
     return folder
 
 
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def build_app(settings: Settings) -> Starlette:
     """Load everything that ``settings`` name; raises ModelError, SearchIndexError."""
     folder = find_model(settings.asr.model, [settings.models_dir])
-    threads = settings.asr.threads or min(MOST_THREADS, os.cpu_count() or 1)
+    threads = settings.asr.threads or min(MOST_THREADS, _cores())
     model = OnnxAcousticModel.load(folder, threads)
     index = EmbeddedIndex.open(
         Path(settings.search.index) if settings.search.index else demo_index()
@@ -48,5 +55,11 @@ def build_app(settings: Settings) -> Starlette:
         RankingOptions(limit=settings.search.limit, blank=letters.blank_id),
     )
     metrics = Metrics(model.info.label)
-    pipeline = Pipeline(model, ranker, observer=metrics, post_roll_ms=settings.vad.post_roll_ms)
+    pipeline = Pipeline(
+        model,
+        ranker,
+        observer=metrics,
+        post_roll_ms=settings.vad.post_roll_ms,
+        turns=settings.turns,
+    )
     return create_app(pipeline, metrics, settings.server)

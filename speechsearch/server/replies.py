@@ -5,12 +5,13 @@ from __future__ import annotations
 from speechsearch.errors import SpeechsearchError
 from speechsearch.types import Result
 from speechsearch.wire import messages as m
-from speechsearch.wire.server_session import UtteranceEnded
+from speechsearch.wire.events import UtteranceEnded
 
 
-def answer_message(result: Result, ended: UtteranceEnded) -> m.Final | m.Nothing:
-    """``final`` for speech, ``nothing`` for anything else."""
+def answer_message(result: Result, ended: UtteranceEnded, wait_ms: float) -> m.Final | m.Nothing:
+    """``final`` for speech, ``nothing`` for anything else; ``wait`` = from the endpoint on."""
     timings_ms = {name: round(ms, 3) for name, ms in result.timings_ms.items()}
+    timings_ms["wait"] = round(wait_ms, 3)
     if not result.hypotheses:
         return m.Nothing(utterance=result.utterance, why=result.why_nothing, timings_ms=timings_ms)
     best = result.hypotheses[0]

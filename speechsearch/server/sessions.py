@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from starlette.websockets import WebSocketDisconnect
 
 from speechsearch.clock import Clock, monotonic_s
+from speechsearch.server.conversation import Conversation, Say
 from speechsearch.wire.codec import encode_message
 from speechsearch.wire.messages import Hello, Message
 from speechsearch.wire.server_session import ServerSession
@@ -23,6 +24,7 @@ class Held:
     """A session, and the socket it has at the moment."""
 
     session: ServerSession
+    conversation: Conversation = field(init=False)
     send_text: SendText | None = None
     detached_s: float = 0.0
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,7 +58,14 @@ class Held:
 class Sessions:
     """All sessions by resume token; those without a socket are forgotten after the window."""
 
-    def __init__(self, window_s: float, max_held: int, clock: Clock = monotonic_s) -> None:
+    def __init__(
+        self,
+        converse: Callable[[Say], Conversation],
+        window_s: float,
+        max_held: int,
+        clock: Clock = monotonic_s,
+    ) -> None:
+        self._converse = converse
         self._window_s = window_s
         self._max_held = max_held
         self._clock = clock
@@ -69,6 +78,7 @@ class Sessions:
         if held:
             return held, True
         held = Held(ServerSession(clock=self._clock))
+        held.conversation = self._converse(held.send)
         self._held[held.session.resume_token] = held
         return held, False
 

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from speechsearch.clock import monotonic_s
 from speechsearch.config import ServerOptions
 from speechsearch.errors import (
     OutOfOrder,
@@ -21,20 +22,24 @@ from speechsearch.errors import (
     WireError,
 )
 from speechsearch.monitoring.metrics import Metrics
+from speechsearch.pipeline import Answered
 from speechsearch.server.answers import Answers
+from speechsearch.server.conversation import Conversation
 from speechsearch.server.replies import answer_message, error_message
 from speechsearch.server.sessions import Held, Sessions
 from speechsearch.wire import messages as m
 from speechsearch.wire.codec import decode_client, encode_message
-from speechsearch.wire.server_session import (
+from speechsearch.wire.events import (
     Asked,
     Event,
     Left,
+    Paused,
     Reply,
-    ServerFacts,
+    Resumed,
     UtteranceEnded,
-    check_hello,
+    Withdrawn,
 )
+from speechsearch.wire.server_session import ServerFacts, check_hello
 
 HELLO_TIMEOUT_S = 5.0
 HANG_UP_TIMEOUT_S = 2.0
@@ -49,7 +54,11 @@ class Sockets:
         self._answers = answers
         self._metrics = metrics
         self._options = options
-        self._sessions = Sessions(options.resume_window_s, 4 * options.max_connections)
+        self._sessions = Sessions(
+            lambda say: Conversation(answers, metrics, say),
+            options.resume_window_s,
+            4 * options.max_connections,
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[WebSocket] = set()
         self._draining = False
@@ -142,18 +151,33 @@ class Sockets:
         match event:
             case Reply(message):
                 await held.send(message)
+            case Paused():
+                held.conversation.pause(event)
+            case Resumed():
+                held.conversation.resume(event)
+            case Withdrawn():
+                held.conversation.withdraw()
             case UtteranceEnded():
-                self._spawn(self._answer(held, event))
+                began_s = monotonic_s()
+                self._spawn(self._answer(held, event, held.conversation.end(event), began_s))
             case Asked(m.Search() as query):
                 self._spawn(self._search(held, query))
             case Asked(m.Feedback() as feedback):
                 self._metrics.told(feedback.action)
+                if feedback.action == "click":
+                    held.conversation.act(feedback.utterance)
 
-    async def _answer(self, held: Held, ended: UtteranceEnded) -> None:
+    async def _answer(
+        self, held: Held, ended: UtteranceEnded, answering: asyncio.Task[Answered], began_s: float
+    ) -> None:
         number = ended.utterance.number
         answer: m.Final | m.Nothing | m.Error
         try:
-            answer = answer_message(await self._answers.answer(ended), ended)
+            answered = await answering
+            wait_ms = (monotonic_s() - began_s) * 1000
+            answer = answer_message(answered.result, ended, wait_ms)
+            self._metrics.stage("wait", wait_ms)
+            self._metrics.answered(answered.utterance, answered.result)
         except SpeechsearchError as error:
             self._metrics.refused(error.code)
             answer = error_message(error, number)

@@ -4,8 +4,10 @@
                               ▲                 │
                               └─────resume──────┘
 
-Time is the position of the frames, so a recording heard faster than real time is cut exactly
-as it would be live.
+The hangover is the upper bound; who has heard the words may ``shorten`` that of the pause that
+lasts. Time is the position of the frames, so a recording heard faster than real time is cut
+exactly as it would be live, and an endpoint falls on the sample where its hangover ends, wherever
+frames and blocks end.
 """
 
 from __future__ import annotations
@@ -33,13 +35,18 @@ class EndpointerOptions:
     pause_ms: float = 96
     """Silence after which ``Pause`` is said: the earliest moment worth a speculative decode."""
     hangover_ms: float = 500
-    """Silence that ends the utterance. A third of read sentences pause 300 ms inside."""
+    """Silence that always ends the utterance; a third of read sentences pause 300 ms inside. The
+    server, which hears words, mostly asks for less."""
     max_utterance_ms: float = 20_000
     """Longer speech is cut here and goes on as the next utterance."""
     pre_roll_ms: float = 300
     """Sound before the detected start that belongs to it: soft first consonants."""
-    post_roll_ms: float = 200
-    """Sound after the detected end that is still decoded: soft last consonants."""
+    post_roll_ms: float = 96
+    """Sound after the detected end that is still decoded: soft last consonants. Not longer than
+    ``pause_ms``, so that what is decoded at the pause is all that counts at the endpoint."""
+    rejoin_ms: float = 1500
+    """Speech that begins so soon after an endpoint comes with the sound between: it may be the
+    same sentence, and then both are heard as one."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -51,17 +58,24 @@ class EndpointerOptions:
             )
         if not 0 < self.pause_ms <= self.hangover_ms:
             raise ConfigError("pause_ms must be over 0 and at most hangover_ms")
-        if self.min_speech_ms <= 0 or self.pre_roll_ms < 0 or self.post_roll_ms < 0:
-            raise ConfigError("min_speech_ms must be over 0, the rolls not below 0")
+        if self.min_speech_ms <= 0 or min(self.pre_roll_ms, self.rejoin_ms) < 0:
+            raise ConfigError("min_speech_ms must be over 0, pre_roll_ms and rejoin_ms not below 0")
+        if not 0 <= self.post_roll_ms <= self.pause_ms:
+            raise ConfigError("post_roll_ms must lie in 0..pause_ms")
         if self.max_utterance_ms < self.hangover_ms + self.pre_roll_ms + self.min_speech_ms:
             raise ConfigError("max_utterance_ms must leave room for pre-roll, speech and hangover")
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechStart:
-    """Speech began; the utterance's sound starts at ``start_sample``, pre-roll included."""
+    """Speech began; the utterance's sound starts at ``start_sample``.
+
+    That is the pre-roll before the ``onset_sample`` of the speech, or the end of the sound of the
+    utterance before where that was just now.
+    """
 
     start_sample: int
+    onset_sample: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +119,8 @@ class Endpointer:
         self._onset: int | None = None  # first sample of the speech not yet long enough
         self._start = 0  # of the open utterance
         self._speech_end = 0  # end of the last speech frame
-        self._free_from = 0  # sound before it belongs to an earlier utterance
+        self._hangover = 0  # samples of silence that end the present pause
+        self._free_from: int | None = None  # sound before it belongs to an earlier utterance
 
     @property
     def in_utterance(self) -> bool:
@@ -114,12 +129,25 @@ class Endpointer:
 
     def step(self, probability: float, start_sample: int, end_sample: int) -> list[Event]:
         """What the frame [start_sample, end_sample) brings: at most four events, in order."""
+        events = self.pass_time(end_sample - 1)
         held = self._onset is not None or self._state is _State.SPEECH
         limit = self.options.stop_probability if held else self.options.start_probability
         if self._state is _State.SILENCE:
-            return self._in_silence(probability >= limit, start_sample, end_sample)
-        events = self._in_utterance(probability >= limit, start_sample, end_sample)
+            return events + self._in_silence(probability >= limit, start_sample, end_sample)
+        events += self._in_utterance(probability >= limit, start_sample, end_sample)
         return events + self._cut_when_too_long(end_sample)
+
+    def pass_time(self, sample: int) -> list[Event]:
+        """The endpoint, where its hangover has ended by ``sample`` and no frame said otherwise."""
+        due = self._speech_end + self._hangover
+        if self._state is not _State.PAUSED or sample < due:
+            return []
+        return [self._end(self._speech_end, due, "silence")]
+
+    def shorten(self, pause_sample: int, hangover_ms: float) -> None:
+        """Let the pause since ``pause_sample``, if it lasts, end the utterance sooner."""
+        if self._state is _State.PAUSED and pause_sample == self._speech_end:
+            self._hangover = min(self._hangover, ms_to_samples(hangover_ms))
 
     def flush(self, sample: int) -> list[Event]:
         """End the open utterance now: no more sound will come."""
@@ -135,10 +163,18 @@ class Endpointer:
         self._onset = start if self._onset is None else self._onset
         if end - self._onset < ms_to_samples(self.options.min_speech_ms):
             return []
-        pre_roll = ms_to_samples(self.options.pre_roll_ms)
-        self._start = max(self._onset - pre_roll, self._free_from, 0)
+        self._start = self._start_of(self._onset)
+        onset = max(self._onset, self._start)
         self._state, self._onset, self._speech_end = _State.SPEECH, None, end
-        return [SpeechStart(self._start)]
+        return [SpeechStart(self._start, onset)]
+
+    def _start_of(self, onset: int) -> int:
+        start = max(0, onset - ms_to_samples(self.options.pre_roll_ms))
+        if self._free_from is None:
+            return start
+        if onset - self._free_from <= ms_to_samples(self.options.rejoin_ms):
+            return self._free_from
+        return max(start, self._free_from)
 
     def _in_utterance(self, is_speech: bool, start: int, end: int) -> list[Event]:
         if is_speech:
@@ -151,10 +187,9 @@ class Endpointer:
         events: list[Event] = []
         if self._state is _State.SPEECH and silence >= ms_to_samples(self.options.pause_ms):
             self._state = _State.PAUSED
+            self._hangover = ms_to_samples(self.options.hangover_ms)
             events.append(Pause(self._speech_end))
-        if silence >= ms_to_samples(self.options.hangover_ms):
-            events.append(self._end(self._speech_end, end, "silence"))
-        return events
+        return events + self.pass_time(end)
 
     def _cut_when_too_long(self, end: int) -> list[Event]:
         too_long = end - self._start >= ms_to_samples(self.options.max_utterance_ms)
@@ -164,7 +199,7 @@ class Endpointer:
         events: list[Event] = [self._end(end if speaking else self._speech_end, end, "max_length")]
         if speaking:
             self._state, self._start, self._speech_end = _State.SPEECH, end, end
-            events.append(SpeechStart(end))
+            events.append(SpeechStart(end, end))
         return events
 
     def _end(self, end_sample: int, decided_sample: int, reason: EndReason) -> SpeechEnd:

@@ -9,20 +9,28 @@ import numpy as np
 from speechsearch.audio.ring import Ring
 from speechsearch.types import Audio, Chunk, ms_to_samples
 from speechsearch.vad.detector import Detector
-from speechsearch.vad.endpointer import Endpointer, EndpointerOptions, Event, SpeechEnd, SpeechStart
+from speechsearch.vad.endpointer import (
+    Endpointer,
+    EndpointerOptions,
+    Event,
+    Pause,
+    SpeechEnd,
+    SpeechStart,
+)
 
 
 class Segmenter:
     """Takes blocks of any length; yields endpoint events and, between them, the utterance's sound.
 
-    The sound of an utterance comes gapless from its ``start_sample`` up to the endpoint decision.
+    The sound of an utterance comes gapless from its ``start_sample`` up to the endpoint decision;
+    what was heard by the time of an event comes before it.
     """
 
     def __init__(self, detector: Detector, options: EndpointerOptions | None = None) -> None:
         self._detector = detector
         self._endpointer = Endpointer(options)
         options = self._endpointer.options
-        reach_ms = options.pre_roll_ms + 2 * options.min_speech_ms + 1000
+        reach_ms = max(options.pre_roll_ms, options.rejoin_ms) + 2 * options.min_speech_ms + 1000
         self._ring = Ring(ms_to_samples(reach_ms))
         self._pending: Audio = np.zeros(0, np.float32)
         self._heard = 0  # end of the last frame the detector has heard
@@ -46,33 +54,48 @@ class Segmenter:
 
     def feed(self, samples: Audio) -> Iterator[Event | Chunk]:
         """Hear float32 [n], 16 kHz mono; yields what follows from it, in order."""
-        self._pending = np.concatenate([self._pending, samples])
         size = self._detector.frame_samples
-        while len(self._pending) >= size:
-            frame, self._pending = self._pending[:size], self._pending[size:]
-            yield from self._hear(frame)
+        while len(samples):
+            room = size - len(self._pending)
+            taken, samples = samples[:room], samples[room:]
+            self._ring.append(taken)
+            self._pending = np.concatenate([self._pending, taken])
+            if len(self._pending) == size:
+                frame, self._pending = self._pending, self._pending[:0]
+                yield from self._hear(frame)
+        yield from self._say(self._endpointer.pass_time(self.position))
+
+    def shorten(self, pause_sample: int, hangover_ms: float) -> Iterator[Event | Chunk]:
+        """Let the pause since ``pause_sample`` end the utterance sooner; now where it is over."""
+        self._endpointer.shorten(pause_sample, hangover_ms)
+        yield from self._say(self._endpointer.pass_time(self.position))
 
     def flush(self) -> Iterator[Event | Chunk]:
         """End the open utterance with all sound taken in; call when no more will come."""
         if self.in_utterance and len(self._pending):
-            self._ring.append(self._pending)
             self._heard += len(self._pending)
             self._pending = self._pending[:0]
             yield from self._sound_until(self._heard)
         yield from self._endpointer.flush(self._heard)
 
     def _hear(self, frame: Audio) -> Iterator[Event | Chunk]:
-        self._ring.append(frame)
         start, self._heard = self._heard, self._heard + len(frame)
         self.last_probability = self._detector.speech_probability(frame)
-        for event in self._endpointer.step(self.last_probability, start, self._heard):
+        yield from self._say(
+            self._endpointer.step(self.last_probability, start, self._heard), self._heard
+        )
+        if self.in_utterance:
+            yield from self._sound_until(self._heard)
+
+    def _say(self, events: list[Event], heard: int = 0) -> Iterator[Event | Chunk]:
+        for event in events:
+            if isinstance(event, Pause):
+                yield from self._sound_until(heard)
             if isinstance(event, SpeechEnd):
                 yield from self._sound_until(event.decided_sample)
             yield event
             if isinstance(event, SpeechStart):
                 self._sent = event.start_sample
-        if self.in_utterance:
-            yield from self._sound_until(self._heard)
 
     def _sound_until(self, end_sample: int) -> Iterator[Chunk]:
         if end_sample > self._sent:

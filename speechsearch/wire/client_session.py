@@ -28,7 +28,7 @@ class _Outstanding:
     """An utterance without an answer."""
 
     number: int
-    start_sample: int
+    begin: m.SpeechStart
     frames: list[AudioFrame] = field(default_factory=list)
     end: m.SpeechEnd | None = None
 
@@ -73,13 +73,14 @@ class ClientSession:
             self._outstanding.pop(message.utterance, None)
         return message
 
-    def start(self, start_sample: int) -> tuple[int, str]:
+    def start(self, start_sample: int, onset_sample: int | None = None) -> tuple[int, str]:
         """Begin an utterance; its number and the frame."""
         self._last_number += 1
-        self._outstanding[self._last_number] = _Outstanding(self._last_number, start_sample)
-        return self._last_number, encode_message(
-            m.SpeechStart(utterance=self._last_number, start_sample=start_sample)
+        begin = m.SpeechStart(
+            utterance=self._last_number, start_sample=start_sample, onset_sample=onset_sample
         )
+        self._outstanding[self._last_number] = _Outstanding(self._last_number, begin)
+        return self._last_number, encode_message(begin)
 
     def give_up_oldest(self) -> int | None:
         """Forget the oldest utterance where too many wait; its number."""
@@ -109,9 +110,8 @@ class ClientSession:
 def _replay(kept: _Outstanding, held_until: int | None) -> Iterator[str | bytes]:
     """Frames of an utterance from the position the server has; all of it where it has none."""
     if held_until is None:
-        start = m.SpeechStart(utterance=kept.number, start_sample=kept.start_sample)
-        yield encode_message(start)
-        held_until = kept.start_sample
+        yield encode_message(kept.begin)
+        held_until = kept.begin.start_sample
     for frame in kept.frames:
         skip = max(0, held_until - frame.first_sample)
         if skip < len(frame.pcm):

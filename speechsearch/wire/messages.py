@@ -61,10 +61,16 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
 
 
 class SpeechStart(Message, frozen=True, kw_only=True, tag="speech_start"):
-    """An utterance begins at ``start_sample``; its sound follows, gapless."""
+    """An utterance begins at ``start_sample``; its sound follows, gapless.
+
+    Its speech begins at ``onset_sample``. Where the sound follows without a gap on that of the
+    utterance before, the server may take both for one sentence.
+    """
 
     utterance: Number
     start_sample: Position
+    onset_sample: Position | None = None
+    """None: ``start_sample``"""
 
 
 class Pause(Message, frozen=True, kw_only=True, tag="pause"):
@@ -153,6 +159,19 @@ class Endpoint(Message, frozen=True, kw_only=True, tag="endpoint"):
     reason: str
 
 
+class Hangover(Message, frozen=True, kw_only=True, tag="hangover"):
+    """How long the pause since ``sample`` may last before it ends the utterance.
+
+    The words were heard by then. The client ends the utterance itself, so that both sides always
+    cut at the same sample; its own hangover is the upper bound.
+    """
+
+    utterance: int
+    sample: int
+    hangover_ms: float
+    reason: str
+
+
 class Partial(Message, frozen=True, kw_only=True, tag="partial"):
     """The text so far; ``stable`` is its prefix that will not change."""
 
@@ -228,5 +247,5 @@ class Error(Message, frozen=True, kw_only=True, tag="error"):
 
 ClientMessage = Hello | SpeechStart | Pause | Resume | SpeechEnd | Search | Feedback | Flush | Bye
 ServerMessage = (
-    Ready | Ack | Endpoint | Partial | Final | Revised | Nothing | Results | Warn | Error
+    Ready | Ack | Endpoint | Hangover | Partial | Final | Revised | Nothing | Results | Warn | Error
 )

@@ -1,6 +1,6 @@
 """The server's side of one session, without I/O: frames in, events out.
 
-    hello ─► (speech_start ─► audio, pause, resume … ─► speech_end)* ─► bye
+    hello ─► (speech_start ─► (audio, pause, resume)* ─► speech_end)* ─► bye
 
 Illegal order is an error with a name; the frame that caused it is dropped and nothing else.
 """
@@ -24,42 +24,23 @@ from speechsearch.errors import (
     UnsupportedProtocol,
     WrongSampleRate,
 )
-from speechsearch.types import SAMPLE_RATE_HZ, Utterance, samples_to_ms
+from speechsearch.types import SAMPLE_RATE_HZ, Audio, Utterance, ms_to_samples, samples_to_ms
 from speechsearch.wire import messages as m
-from speechsearch.wire.codec import AudioFrame, decode_audio, decode_client
+from speechsearch.wire.codec import decode_audio, decode_client
+from speechsearch.wire.events import (
+    Asked,
+    Event,
+    Left,
+    Paused,
+    Reply,
+    Resumed,
+    UtteranceEnded,
+    Withdrawn,
+)
 
 ACK_EVERY_SAMPLES = SAMPLE_RATE_HZ // 2
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Send this to the client."""
-
-    message: m.ServerMessage
-
-
-@dataclass(frozen=True, slots=True)
-class UtteranceEnded:
-    """An utterance is complete: answer it. Its sound reaches past ``end_sample``."""
-
-    utterance: Utterance
-    end_sample: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The client wants something other than speech answered."""
-
-    message: m.Search | m.Feedback | m.Pause | m.Resume
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """The client said bye."""
-
-
-Event = Reply | UtteranceEnded | Asked | Left
+PRE_ROLL_SAMPLES = ms_to_samples(300)
+"""Sound before the onset that belongs to an utterance even when it goes on with nothing"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +57,15 @@ class _Open:
 
     number: int
     start_sample: int
+    lead_samples: int
     next_sample: int
     acked_sample: int
-    frames: list[AudioFrame] = field(default_factory=list)
+    pieces: list[Audio] = field(default_factory=lambda: [np.zeros(0, np.float32)])
+    paused_at: int | None = None
 
     def utterance(self) -> Utterance:
-        samples = [frame.samples for frame in self.frames] or [np.zeros(0, np.float32)]
-        return Utterance(self.number, np.concatenate(samples), self.start_sample)
+        self.pieces = [np.concatenate(self.pieces)]
+        return Utterance(self.number, self.pieces[0], self.start_sample, self.lead_samples)
 
 
 def check_hello(hello: m.Hello) -> None:
@@ -158,14 +141,18 @@ class ServerSession:
             case m.SpeechEnd():
                 return list(self._end(message))
             case m.Pause() | m.Resume():
-                self._current(message.utterance, type(message).__name__)
-                return [Asked(message)]
+                return self._hold(message)
             case m.Search() | m.Feedback():
                 return [Asked(message)]
             case m.Flush():
-                return list(self._finish("flush")) if self._open else []
+                return list(self._finish("flush"))
             case m.Bye():
-                return [*(self._finish("flush") if self._open else ()), Left()]
+                return [*self._finish("flush"), Left()]
+
+    @property
+    def open_utterance(self) -> Utterance | None:
+        """What has come so far of the utterance being spoken."""
+        return self._open.utterance() if self._open else None
 
     def receive_audio(self, data: bytes) -> list[Event]:
         """What a binary frame brings; raises a WireError where it is not allowed."""
@@ -177,7 +164,7 @@ class ServerSession:
                 f"expected {current.next_sample}",
                 hint=f"Send again from sample {current.next_sample}; frames must not overlap",
             )
-        current.frames.append(frame)
+        current.pieces.append(frame.samples)
         current.next_sample = frame.end_sample
         self._tokens += len(frame.pcm) / SAMPLE_RATE_HZ * self.limits.max_messages_per_s
         length_ms = samples_to_ms(current.next_sample - current.start_sample)
@@ -218,23 +205,38 @@ class ServerSession:
                 hint="Start this utterance again after the next answer",
                 utterance=message.utterance,
             )
-        start = message.start_sample
-        self._open = _Open(message.utterance, start, start, start)
+        start, onset = message.start_sample, message.onset_sample or message.start_sample
+        if onset < start:
+            raise SamplePositionError(
+                f"speech of utterance {message.utterance} begins at sample {onset}, before its "
+                f"sound at {start}",
+                hint="Let onset_sample lie at or after start_sample, or leave it out",
+            )
+        lead = max(0, onset - PRE_ROLL_SAMPLES - start)
+        self._open = _Open(message.utterance, start, lead, start, start)
         self._last_number = message.utterance
         return []
 
+    def _hold(self, message: m.Pause | m.Resume) -> list[Event]:
+        current = self._current(message.utterance, type(message).__name__.lower())
+        if isinstance(message, m.Pause):
+            _check_within(current, message.sample, "pause")
+            current.paused_at = message.sample
+            return [Paused(current.utterance(), message.sample)]
+        if current.paused_at is None:
+            return []
+        pause_ms = samples_to_ms(max(0, message.sample - current.paused_at))
+        current.paused_at = None
+        return [Resumed(current.number, pause_ms)]
+
     def _end(self, message: m.SpeechEnd) -> Iterator[Event]:
         current = self._current(message.utterance, "speech_end")
-        within = current.start_sample <= message.end_sample <= current.next_sample
-        if not within and message.reason != "cancel":
-            raise SamplePositionError(
-                f"speech_end of utterance {message.utterance} names sample {message.end_sample}, "
-                f"its sound is {current.start_sample}..{current.next_sample}",
-                hint="Send all sound before speech_end",
-            )
+        if message.reason != "cancel":
+            _check_within(current, message.end_sample, "speech_end")
         yield self._ack(current)
         if message.reason == "cancel":
             self._close(current)
+            yield Withdrawn(current.number)
         else:
             yield from self._finish(message.reason, message.end_sample)
 
@@ -286,3 +288,12 @@ class ServerSession:
                 f"over {rate} control messages a second", hint="Wait a second, then send again"
             )
         self._tokens -= 1
+
+
+def _check_within(current: _Open, sample: int, what: str) -> None:
+    if not current.start_sample <= sample <= current.next_sample:
+        raise SamplePositionError(
+            f"{what} of utterance {current.number} names sample {sample}, "
+            f"its sound is {current.start_sample}..{current.next_sample}",
+            hint=f"Send all sound before {what}",
+        )

@@ -49,9 +49,10 @@ def test_every_object_has_every_key_and_its_numbers_make_sense(fixtures, spoken)
         for answer in spoken[str(recording.path)]:
             assert answer.keys() == KEYS
             assert 0 <= answer["confidence"] <= 1
-            assert (answer["ear"], answer["continues"]) == ("ctc", None)
+            assert answer["ear"] == "ctc"
+            assert answer["continues"] in (None, *range(1, answer["utterance"]))
             assert answer["endpoint_reason"] == "silence"
-            assert answer["timings_ms"]["endpoint"] >= 450
+            assert answer["timings_ms"]["endpoint"] >= 224
             for word, following in zip(answer["words"], answer["words"][1:], strict=False):
                 assert 0 <= word["start_s"] < word["end_s"] <= following["end_s"]
             assert " ".join(word["word"] for word in answer["words"]) == answer["text"]

@@ -49,7 +49,7 @@ def test_an_answer_shows_its_text_its_hits_and_what_ate_the_budget():
 def test_speech_and_the_wait_for_its_answer_are_visible():
     screen = Screen("microphone")
     for event, shown in (
-        (vad.SpeechStart(0), "speech"),
+        (vad.SpeechStart(0, 0), "speech"),
         (vad.SpeechEnd(1, 2, "silence"), "searching"),
         (Answer(final(), 1, 1, 0, 0, 0), "listening"),
     ):
@@ -107,7 +107,7 @@ def test_a_number_without_a_hit_does_nothing():
 
 def test_escape_cancels_and_q_quits():
     screen = Screen("microphone")
-    screen.update(vad.SpeechStart(0))
+    screen.update(vad.SpeechStart(0, 0))
     assert screen.press("\x1b") == "cancel"
     assert not screen.speaking
     assert screen.press("q") == "quit"

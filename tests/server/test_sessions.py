@@ -17,6 +17,10 @@ async def send(_text):
     pass
 
 
+def held_by(window_s, max_held, clock=lambda: 0.0):
+    return Sessions(lambda _say: None, window_s, max_held, clock)
+
+
 def resume(held):
     request = m.ResumeRequest(token=held.session.resume_token)
     return m.Hello(protocol=m.PROTOCOL, resume=request)
@@ -24,7 +28,7 @@ def resume(held):
 
 def test_a_session_is_found_again_within_the_window_and_not_after_it():
     clock = Clock()
-    sessions = Sessions(60, 10, clock)
+    sessions = held_by(60, 10, clock)
     held, resumed = sessions.take(NEW)
     assert not resumed
     held.send_text = send
@@ -40,7 +44,7 @@ def test_a_session_is_found_again_within_the_window_and_not_after_it():
 
 def test_a_session_with_a_socket_is_never_forgotten():
     clock = Clock()
-    sessions = Sessions(60, 1, clock)
+    sessions = held_by(60, 1, clock)
     held, _ = sessions.take(NEW)
     held.send_text = send
     clock.now_s = 1000
@@ -50,7 +54,7 @@ def test_a_session_with_a_socket_is_never_forgotten():
 
 def test_the_oldest_without_a_socket_go_first_when_there_are_too_many():
     clock = Clock()
-    sessions = Sessions(60, 2, clock)
+    sessions = held_by(60, 2, clock)
     for _ in range(5):
         held, _ = sessions.take(NEW)
         held.send_text = send
@@ -60,7 +64,7 @@ def test_the_oldest_without_a_socket_go_first_when_there_are_too_many():
 
 
 def test_a_socket_that_was_replaced_does_not_detach_its_successor():
-    sessions = Sessions(60, 2)
+    sessions = held_by(60, 2)
     held, _ = sessions.take(NEW)
 
     async def newer(_text):
@@ -72,7 +76,7 @@ def test_a_socket_that_was_replaced_does_not_detach_its_successor():
 
 
 async def test_a_client_that_reads_nothing_any_more_is_let_go():
-    sessions = Sessions(60, 2)
+    sessions = held_by(60, 2)
     held, _ = sessions.take(NEW)
 
     async def broken(_text):

@@ -3,12 +3,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechsearch.types import Chunk
-from speechsearch.vad.endpointer import EndpointerOptions, SpeechEnd, SpeechStart
+from speechsearch.vad.endpointer import EndpointerOptions, Pause, SpeechEnd, SpeechStart
 from speechsearch.vad.segmenter import Segmenter
 
 OPTIONS = EndpointerOptions(
-    min_speech_ms=64, pause_ms=64, hangover_ms=128, max_utterance_ms=1000, pre_roll_ms=96
-)
+    min_speech_ms=64, pause_ms=64, hangover_ms=128, max_utterance_ms=1000, pre_roll_ms=96,
+    post_roll_ms=64, rejoin_ms=160,
+)  # fmt: skip
 
 
 class LoudIsSpeech:
@@ -93,3 +94,31 @@ def test_how_the_sound_is_cut_into_blocks_changes_nothing(spans, sizes):
     for (start, end, heard), (_, _, again) in zip(whole, cut, strict=True):
         assert np.array_equal(heard, sound[start : end.decided_sample])
         assert np.array_equal(heard, again)
+
+
+def test_what_was_heard_by_the_time_of_a_pause_comes_before_it():
+    events = segment(spoken((8192, 16384)), [])
+    place = next(n for n, event in enumerate(events) if isinstance(event, Pause))
+    heard = [event for event in events[:place] if isinstance(event, Chunk)]
+    assert heard[-1].end_sample == 16384 + 1024
+
+
+def test_a_shortened_hangover_ends_between_frames_with_all_its_sound():
+    segmenter, sound, events = Segmenter(LoudIsSpeech(), OPTIONS), spoken((8192, 16384)), []
+    for start in range(0, len(sound), 320):
+        for event in segmenter.feed(sound[start : start + 320]):
+            events.append(event)
+            if isinstance(event, Pause):
+                events += segmenter.shorten(event.sample, 100)
+    ((start, end, heard),) = utterances(events)
+    assert end == SpeechEnd(16384, 16384 + 1600, "silence")
+    assert np.array_equal(heard, sound[start : end.decided_sample])
+
+
+def test_a_hangover_shortened_too_late_ends_at_once():
+    segmenter, sound, events = Segmenter(LoudIsSpeech(), OPTIONS), spoken((8192, 16384)), []
+    events += segmenter.feed(sound[: 16384 + 1900])
+    assert not isinstance(events[-1], SpeechEnd)
+    events += segmenter.shorten(16384, 70)
+    ((_, end, _),) = utterances(events)
+    assert end.decided_sample == 16384 + 1120

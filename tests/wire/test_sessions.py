@@ -19,15 +19,8 @@ from speechsearch.types import Chunk
 from speechsearch.wire import messages as m
 from speechsearch.wire.client_session import ClientSession
 from speechsearch.wire.codec import AudioFrame, decode_client, encode_audio, encode_message
-from speechsearch.wire.server_session import (
-    Asked,
-    Left,
-    Reply,
-    ServerFacts,
-    ServerSession,
-    UtteranceEnded,
-    check_hello,
-)
+from speechsearch.wire.events import Asked, Left, Paused, Reply, Resumed, UtteranceEnded, Withdrawn
+from speechsearch.wire.server_session import ServerFacts, ServerSession, check_hello
 
 FACTS = ServerFacts("model@1", 500)
 
@@ -93,7 +86,9 @@ def test_a_cancelled_utterance_is_not_answered():
     session = ServerSession()
     session.receive_text(start())
     session.receive_audio(sound())
-    assert session.receive_text(end(1, 320, "cancel")) == [Reply(m.Ack(utterance=1, sample=320))]
+    assert session.receive_text(end(1, 320, "cancel")) == [
+        Reply(m.Ack(utterance=1, sample=320)), Withdrawn(1),
+    ]  # fmt: skip
     assert not session.in_flight
 
 
@@ -106,12 +101,33 @@ def test_bye_answers_what_is_open_first():
     assert left == Left()
 
 
-def test_pause_resume_search_and_feedback_are_handed_on():
+def test_a_pause_brings_what_was_said_so_far_and_a_resume_how_long_it_lasted():
+    session = ServerSession()
+    session.receive_text(start())
+    session.receive_audio(sound())
+    (paused,) = session.receive_text(encode_message(m.Pause(utterance=1, sample=160)))
+    assert isinstance(paused, Paused)
+    assert (paused.sample, len(paused.utterance.samples)) == (160, 320)
+    resume = encode_message(m.Resume(utterance=1, sample=320))
+    assert session.receive_text(resume) == [Resumed(1, 10.0)]
+    assert session.receive_text(resume) == []
+
+
+def test_sound_before_the_pre_roll_only_leads_to_the_utterance():
+    session = ServerSession()
+    begin = m.SpeechStart(utterance=1, start_sample=1000, onset_sample=1000 + 6000)
+    session.receive_text(encode_message(begin))
+    assert session.open_utterance.lead_samples == 6000 - 4800
+    with pytest.raises(SamplePositionError):
+        ServerSession().receive_text(
+            encode_message(m.SpeechStart(utterance=1, start_sample=9, onset_sample=8))
+        )
+
+
+def test_search_and_feedback_are_handed_on():
     session = ServerSession()
     session.receive_text(start())
     for message in (
-        m.Pause(utterance=1, sample=0),
-        m.Resume(utterance=1, sample=0),
         m.Search(id=1, query="dracula"),
         m.Feedback(utterance=1, action="redo"),
     ):
@@ -129,6 +145,7 @@ def test_pause_resume_search_and_feedback_are_handed_on():
         ([start(), sound(1, 5)], SamplePositionError),
         ([start(), sound(), sound()], SamplePositionError),
         ([start(), sound(), end(1, 321)], SamplePositionError),
+        ([start(), sound(), encode_message(m.Pause(utterance=1, sample=321))], SamplePositionError),
         ([start(1, 100), sound(1, 100), end(1, 99)], SamplePositionError),
         ([start(), sound(), end(1, 320), start(2, 100)], SamplePositionError),
         ([start(), sound(), end(1, 320), sound(1, 320)], LateAudio),

@@ -1,0 +1,137 @@
+"""What the model hears next: a bounded queue of three priorities, pure and with a clock handed in.
+
+Answers go before decodes at a pause, those before partial transcripts. Of one owner only the
+newest partial waits, and none that has become stale is heard: under load partials thin out first,
+answers never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Generic, TypeVar
+
+from speechsearch.errors import Overloaded
+
+W = TypeVar("W")
+
+
+class Priority(IntEnum):
+    """Who goes first; lower is sooner."""
+
+    ANSWER = 0
+    PAUSE = 1
+    """Speculative: the pause may be the end"""
+    PARTIAL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class BatcherOptions:
+    """Bounds of the queue."""
+
+    max_answers: int = 64
+    """More are refused: their speakers would wait longer than anybody does"""
+    max_pauses: int = 32
+    """Beyond, the oldest is dropped: it is decoded at its endpoint instead"""
+    max_partials: int = 32
+    partial_age_s: float = 0.3
+    """A partial that waited longer tells the speaker nothing new"""
+    max_batch: int = 1
+    """Equally long sounds heard at once; on two cores without a GPU one by one is as fast"""
+
+
+@dataclass(slots=True, eq=False)
+class Job(Generic[W]):
+    """One sound to hear; the same object is what its owner promotes or withdraws."""
+
+    work: W
+    owner: Hashable
+    priority: Priority
+    length: int
+    """Samples: only equal ones share a batch"""
+    arrived_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Batcher(Generic[W]):
+    """Offer jobs, take batches; what it drops it hands back, so that nobody waits in vain."""
+
+    options: BatcherOptions = field(default_factory=BatcherOptions)
+    _waiting: dict[Priority, dict[Job[W], None]] = field(
+        default_factory=lambda: {priority: {} for priority in Priority}
+    )
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def waiting(self, priority: Priority) -> int:
+        """How many of a priority wait."""
+        return len(self._waiting[priority])
+
+    def offer(self, job: Job[W], now_s: float) -> list[Job[W]]:
+        """Queue a job; the jobs that it displaces, which will not be heard.
+
+        Raises Overloaded where too many answers wait already.
+        """
+        queue = self._waiting[job.priority]
+        if job.priority is Priority.ANSWER and len(queue) >= self.options.max_answers:
+            raise Overloaded(
+                f"{len(queue)} utterances wait for the model already",
+                hint="Speak again in a moment",
+            )
+        dropped = []
+        if job.priority is Priority.PARTIAL:
+            dropped = [other for other in queue if other.owner == job.owner]
+        most = {
+            Priority.ANSWER: self.options.max_answers,
+            Priority.PAUSE: self.options.max_pauses,
+            Priority.PARTIAL: self.options.max_partials,
+        }[job.priority]
+        excess = len(queue) - len(dropped) + 1 - most
+        dropped += [other for other in queue if other not in dropped][: max(0, excess)]
+        for other in dropped:
+            del queue[other]
+        job.arrived_s = now_s
+        queue[job] = None
+        return dropped
+
+    def promote(self, job: Job[W]) -> None:
+        """The pause was the end: the job is an answer now; nothing where it no longer waits."""
+        if self.withdraw(job):
+            job.priority = Priority.ANSWER
+            self._waiting[Priority.ANSWER][job] = None
+
+    def withdraw(self, job: Job[W]) -> bool:
+        """Forget a job; whether it still waited."""
+        queue = self._waiting[job.priority]
+        waited = job in queue
+        if waited:
+            del queue[job]
+        return waited
+
+    def take(self, now_s: float) -> tuple[list[Job[W]], list[Job[W]]]:
+        """The next batch, of equal length and priority (empty where nothing waits), and the
+        partials that became too old to be heard.
+        """
+        partials = self._waiting[Priority.PARTIAL]
+        oldest_s = now_s - self.options.partial_age_s
+        stale = [job for job in partials if job.arrived_s < oldest_s]
+        for job in stale:
+            del partials[job]
+        for queue in self._waiting.values():
+            if queue:
+                first = next(iter(queue))
+                alike = (job for job in queue if job.length == first.length)
+                batch = [job for job, _ in zip(alike, range(self.options.max_batch), strict=False)]
+                for job in batch:
+                    del queue[job]
+                return batch, stale
+        return [], stale
+
+    def clear(self) -> list[Job[W]]:
+        """Empty the queue; what waited."""
+        left = [job for queue in self._waiting.values() for job in queue]
+        for queue in self._waiting.values():
+            queue.clear()
+        return left

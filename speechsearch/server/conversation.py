@@ -1,0 +1,201 @@
+"""One session's turns: decodes at the pause, answers at the endpoint, joins what was cut in two.
+
+pause ─► speculative answer ─► how long the pause may last ─► endpoint ─► the answer is there
+resume ─► the speculative answer is discarded, its cost counted
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from speechsearch.asr.batcher import Priority
+from speechsearch.clock import Clock, monotonic_s
+from speechsearch.errors import SpeechsearchError
+from speechsearch.monitoring.metrics import Metrics
+from speechsearch.pipeline import Answered, Spoken
+from speechsearch.server.answers import Answers, Ticket
+from speechsearch.turns import Habit, allow
+from speechsearch.types import Utterance, samples_to_ms
+from speechsearch.wire import messages as m
+from speechsearch.wire.events import Paused, Resumed, UtteranceEnded
+
+Say = Callable[[m.Message], Awaitable[None]]
+Latest = asyncio.Future[Answered | None]
+
+
+@dataclass(slots=True, eq=False)
+class _Speculation:
+    """The answer that stands if the pause since ``sample`` is the end."""
+
+    utterance: Utterance
+    sample: int
+    began_s: float
+    priority: Priority = Priority.PAUSE
+    ticket: Ticket | None = None
+    task: asyncio.Task[Answered | None] = field(init=False)
+
+
+class Conversation:
+    """Told of everything that happens in a session, in order; answers its utterances."""
+
+    def __init__(
+        self, answers: Answers, metrics: Metrics, say: Say, clock: Clock = monotonic_s
+    ) -> None:
+        self._answers = answers
+        self._metrics = metrics
+        self._say = say
+        self._clock = clock
+        self._options = answers.pipeline.turns
+        self._habit = Habit()
+        self._speculation: _Speculation | None = None
+        self._latest: Latest | None = None
+        self._acted: set[int] = set()
+
+    def pause(self, event: Paused) -> None:
+        """Begin to answer what may have been all."""
+        self._discard()
+        speculation = _Speculation(event.utterance, event.sample, self._clock())
+        speculation.task = asyncio.create_task(self._speculate(speculation, self._latest))
+        self._speculation = speculation
+
+    def resume(self, event: Resumed) -> None:
+        """It was not all."""
+        self._habit.add(event.pause_ms)
+        self._discard()
+
+    def withdraw(self) -> None:
+        """The utterance wants no answer."""
+        self._discard()
+
+    def act(self, utterance: int) -> None:
+        """The person took an answer up: what is said next is a new request."""
+        self._acted.add(utterance)
+
+    def end(self, ended: UtteranceEnded) -> asyncio.Task[Answered]:
+        """The answer to an utterance that is complete; SpeechsearchError where there is none."""
+        speculation, self._speculation = self._speculation, None
+        if speculation and speculation.sample != ended.end_sample:
+            self._drop(speculation)
+            speculation = None
+        before, self._latest = self._latest, asyncio.get_running_loop().create_future()
+        return asyncio.create_task(self._answer(ended, speculation, before, self._latest))
+
+    async def _answer(
+        self,
+        ended: UtteranceEnded,
+        speculation: _Speculation | None,
+        before: Latest | None,
+        latest: Latest,
+    ) -> Answered:
+        answered = None
+        try:
+            if speculation:
+                answered = await self._adopt(speculation)
+            if answered is None:
+                self._metrics.speculated("none")
+                spoken = await self._spoken(ended.utterance, ended.end_sample, before)
+                ticket = self._answers.submit(spoken, Priority.ANSWER, self)
+                answered = await ticket.answered
+                if answered is None:
+                    raise SpeechsearchError("the server is ending", hint="Connect again")
+                answered.result.timings_ms.update(ticket.timings_ms)
+            answered = _with_all_sound(answered, ended.utterance, before)
+        finally:
+            latest.set_result(answered)
+        if answered.result.continues is not None and before is not None:
+            self._learn_from(before.result(), ended.utterance)
+        return answered
+
+    async def _adopt(self, speculation: _Speculation) -> Answered | None:
+        """The pause was the end: take what was begun then; None where it came to nothing."""
+        if speculation.task.done():
+            saved_ms = (self._clock() - speculation.began_s) * 1000
+            answered = speculation.task.result()
+            if answered:
+                self._metrics.speculated("hit")
+                self._metrics.saved(min(saved_ms, sum(answered.result.timings_ms.values())))
+            return answered
+        speculation.priority = Priority.ANSWER
+        if speculation.ticket:
+            self._answers.promote(speculation.ticket)
+        answered = await speculation.task
+        if answered:
+            self._metrics.speculated("late")
+        return answered
+
+    async def _speculate(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
+        """Answer, and say how long the pause may last; None where that was not to be."""
+        answered = await self._try(speculation, before)
+        if speculation is self._speculation:
+            allowance = allow(answered.result if answered else None, self._habit, self._options)
+            self._metrics.allowed(allowance.reason)
+            await self._say(
+                m.Hangover(
+                    utterance=speculation.utterance.number,
+                    sample=speculation.sample,
+                    hangover_ms=allowance.hangover_ms,
+                    reason=allowance.reason,
+                )
+            )
+        return answered
+
+    async def _try(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
+        try:
+            spoken = await self._spoken(speculation.utterance, speculation.sample, before)
+            ticket = self._answers.submit(spoken, speculation.priority, self)
+            speculation.ticket = ticket
+            answered = await ticket.answered
+        except SpeechsearchError:
+            return None  # the endpoint asks again, and says what is wrong
+        except Exception:
+            logging.exception("a speculative answer failed")
+            return None
+        if answered:
+            answered.result.timings_ms.update(ticket.timings_ms)
+        return answered
+
+    async def _spoken(self, utterance: Utterance, end_sample: int, before: Latest | None) -> Spoken:
+        """The utterance with the answer that it may go on with, once that is there."""
+        earlier = await asyncio.shield(before) if before else None
+        if earlier is None or not self._may_continue(earlier, utterance):
+            return Spoken(utterance, end_sample)
+        return Spoken(utterance, end_sample, earlier)
+
+    def _may_continue(self, earlier: Answered, utterance: Utterance) -> bool:
+        said = earlier.utterance
+        joined_ms = said.duration_ms + utterance.duration_ms
+        return (
+            bool(earlier.result.text)
+            and said.end_sample == utterance.start_sample
+            and joined_ms <= self._options.most_joined_ms
+            and said.number not in self._acted
+        )
+
+    def _learn_from(self, cut: Answered | None, utterance: Utterance) -> None:
+        """A pause that cut a sentence is one of the speaker's pauses too."""
+        if cut and cut.result.hypotheses and cut.result.hypotheses[0].words:
+            onset = utterance.start_sample + utterance.lead_samples
+            spoken_until_s = cut.result.hypotheses[0].words[-1].end_s
+            self._habit.add(max(0.0, samples_to_ms(onset) - spoken_until_s * 1000))
+
+    def _discard(self) -> None:
+        speculation, self._speculation = self._speculation, None
+        if speculation:
+            self._drop(speculation)
+
+    def _drop(self, speculation: _Speculation) -> None:
+        ticket = speculation.ticket
+        if ticket is None:
+            speculation.task.cancel()
+        elif not self._answers.withdraw(ticket):
+            speculation.task.add_done_callback(lambda _: self._metrics.wasted(ticket.cpu_s))
+
+
+def _with_all_sound(answered: Answered, ended: Utterance, before: Latest | None) -> Answered:
+    """An answer given at the pause has not seen the silence after it, which may lead to more."""
+    earlier = before.result() if before and answered.result.continues is not None else None
+    spoken = Spoken(ended, ended.end_sample, earlier)
+    return Answered(spoken.whole if earlier else spoken.alone, answered.result)
