@@ -67,6 +67,9 @@ class ServerOptions:
     allowed_hosts: tuple[str, ...] = ()
     """Names, besides the loopback and ``host``, under which the server is reached"""
     max_connections: int = 64
+    max_load: float = 0.7
+    """Share of time that the model may be busy with answers before new speakers are refused: the
+    nearer to one, the longer everybody waits"""
     max_queued: int = 64
     """Utterances of all sessions that may wait for the model"""
     deadline_ms: float = 10_000

@@ -6,6 +6,7 @@ utterance ─► log-probs ─► hypotheses ─► hits ─► result
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -127,6 +128,15 @@ class Pipeline:
         self._lap(watch, "decode")
         return self.conclude(spoken, log_probs, watch)
 
+    def glimpse(
+        self, sound: Utterance, log_probs: LogProbs, before: Result | None, watch: Stopwatch
+    ) -> Result:
+        """What an utterance that is still being spoken says so far, and what that asks for.
+
+        Hits are taken from the glimpse ``before`` where that heard the same words.
+        """
+        return self._read(sound, log_probs, watch, before)
+
     def search(self, query: str, limit: int) -> tuple[list[Hit], dict[str, float]]:
         """Hits for a typed query, and its timings in milliseconds."""
         watch = Stopwatch()
@@ -139,14 +149,24 @@ class Pipeline:
         self.model.warm_up()
         self.ranker.warm_up()
 
-    def _read(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
+    def _read(
+        self,
+        sound: Utterance,
+        log_probs: LogProbs,
+        watch: Stopwatch,
+        before: Result | None = None,
+    ) -> Result:
         """What the log-probs of ``sound`` say and ask for."""
         info = self.model.info
         offset_s = sound.start_sample / SAMPLE_RATE_HZ
         hypothesis = greedy(log_probs, info.vocabulary, info.timing, offset_s)
         verdict = self._gate.judge(hypothesis)
         self._lap(watch, "hypothesis")
-        hits = self.ranker.rank(hypothesis.text, log_probs) if verdict.searchable else []
+        hits: Sequence[Hit] = ()
+        if before and before.text == hypothesis.text:
+            hits = before.hits
+        elif verdict.searchable:
+            hits = self.ranker.rank(hypothesis.text, log_probs)
         self._lap(watch, "search")
         return Result(
             utterance=sound.number,

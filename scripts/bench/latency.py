@@ -22,8 +22,9 @@ import os
 import resource
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from speechsearch.client.connection import Connection
 from speechsearch.client.private import private_server
 from speechsearch.client.query import detector_of
 from speechsearch.client.voice import Answer, Voice, VoiceEvent
+from speechsearch.clock import monotonic_s
 from speechsearch.config import Settings, load_settings
 from speechsearch.errors import SpeechsearchError
 from speechsearch.types import SAMPLE_RATE_HZ
@@ -64,6 +66,8 @@ class Played:
     length_s: float = 0.0
     starts: list[int] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    partials: list[tuple[float, m.Partial]] = field(default_factory=list)
+    """Each with the instant it was there"""
     error: str = ""
 
     @property
@@ -91,6 +95,35 @@ class Played:
     def early_cutoff(self) -> bool:
         """Whether speech was ended before its end."""
         return any(self.after_t0_ms(a.t1_s) < -EARLY_S * 1000 for a in self.answers)
+
+    def first_word_ms(self, wanted: Callable[[m.Partial], str]) -> float | None:
+        """From the end of the first word of the file's first answer, as its own decode times it, to
+        the first partial with the text ``wanted``.
+        """
+        finals = [a.message for a in self.answers if isinstance(a.message, m.Final)]
+        if not finals or not finals[0].words:
+            return None
+        word_end_s = self.started_s + finals[0].words[0].end_s
+        shown = (
+            at_s for at_s, p in self.partials if p.utterance == finals[0].utterance and wanted(p)
+        )
+        return next(((at_s - word_end_s) * 1000 for at_s in shown), None)
+
+    @property
+    def stable_words(self) -> tuple[int, int, int]:
+        """Words called stable, those of them taken back by a later partial, and by the answer."""
+        last: dict[int, list[str]] = {}
+        flipped = changed = 0
+        for _, partial in self.partials:
+            words, before = partial.stable.split(), last.get(partial.utterance, [])
+            flipped += sum(a != b for a, b in zip_longest(before, words[: len(before)]))
+            last[partial.utterance] = words
+        for answer in self.answers:
+            stable = last.get(answer.utterance, [])
+            if isinstance(answer.message, m.Final) and answer.message.continues is None:
+                final = answer.message.text.split()
+                changed += sum(a != b for a, b in zip_longest(stable, final[: len(stable)]))
+        return sum(map(len, last.values())), flipped, changed
 
     @property
     def unrepaired(self) -> bool:
@@ -146,6 +179,8 @@ def note(event: VoiceEvent, played: Played) -> None:
         played.starts.append(event.start_sample)
     elif isinstance(event, Answer):
         played.answers.append(event)
+    elif isinstance(event, m.Partial):
+        played.partials.append((monotonic_s(), event))
     elif isinstance(event, m.Error):
         played.error = event.message
 
@@ -250,6 +285,7 @@ def summary(
         "unrepaired_rate": round(sum(p.unrepaired for p in trusted) / max(1, len(trusted)), 4),
         "t3_t1_ms": percentiles([(a.t3_s - a.t1_s) * 1000 for _, a in answered]),
         "speculation": speculation,
+        "partials": partials(done),
         "hidden_ms": {
             s: round(float(np.mean([a.timings_ms[s] for _, a in answered] or [0])), 2)
             for s in HIDDEN
@@ -263,6 +299,20 @@ def summary(
         "errors": sum(bool(p.error) for p in done),
         "t0_doubtful": len(done) - len(trusted),
         "files": [file_object(p) for p in done],
+    }
+
+
+def partials(done: list[Played]) -> dict[str, Any]:
+    """When the first words were there, and whether stable ones stayed."""
+    texts = [played.first_word_ms(lambda p: p.text) for played in done]
+    stables = [played.first_word_ms(lambda p: p.stable) for played in done]
+    words, flipped, changed = map(sum, zip(*(played.stable_words for played in done), strict=True))
+    return {
+        "first_text_ms": percentiles([ms for ms in texts if ms is not None]),
+        "first_stable_ms": percentiles([ms for ms in stables if ms is not None]),
+        "stable_words": words,
+        "stable_words_taken_back": flipped,
+        "stable_words_changed_by_the_answer": changed,
     }
 
 
@@ -329,6 +379,7 @@ def show(report: dict[str, Any]) -> None:
         "stages",
         "  ".join(f"{s} {ms} ms ({shares[s]:.0%})" for s, ms in report["stage_ms"].items()),
     )
+    print("partials", "  ".join(f"{k} {v}" for k, v in report["partials"].items()))
     print("hidden", "  ".join(f"{s} {ms} ms" for s, ms in report["hidden_ms"].items()))
     for name in ("queries_per_s", "cpu_s_per_audio_s", "server_cpu_s_per_audio_s", "peak_rss_mb"):
         print(name, report[name])

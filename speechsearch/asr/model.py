@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,6 +86,10 @@ class AcousticModel(Protocol):
 
         Raises ``AudioError`` for audio that is not finite float32 of one dimension.
         """
+        ...
+
+    def log_probs_of(self, sounds: Sequence[Audio]) -> list[LogProbs]:
+        """What ``log_probs`` gives for each of ``sounds``, which are equally long."""
         ...
 
     def warm_up(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,10 @@ class OnnxAcousticModel:
         heard = normalise(samples) if self.info.normalise else samples
         plan = pieces(frames, timing.frames(self.info.max_samples))
         return np.concatenate([self._piece(heard, piece) for piece in plan])
+
+    def log_probs_of(self, sounds: Sequence[Audio]) -> list[LogProbs]:
+        """One by one: on a CPU a batch takes as long as its parts."""
+        return [self.log_probs(samples) for samples in sounds]
 
     def _piece(self, heard: Audio, piece: Piece) -> LogProbs:
         timing = self.info.timing

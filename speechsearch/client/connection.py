@@ -53,10 +53,12 @@ ConnectionEvent = m.ServerMessage | ConnectionState | GivenUp
 class Connection:
     """Hand it what the segmenter says; it hands back what the server says, in order."""
 
-    def __init__(self, url: str, token: str = "", *, retry: bool = True) -> None:
+    def __init__(
+        self, url: str, token: str = "", *, retry: bool = True, partials: bool = True
+    ) -> None:
         self.url = url
         self.bytes_sent = 0
-        self._session = ClientSession(token)
+        self._session = ClientSession(token, partials=partials)
         self._retry = retry
         self._socket: ClientConnection | None = None
         self._utterance = 0

@@ -38,7 +38,7 @@ async def query_file(
     voice = Voice(
         Player(read_audio(path), name=str(path), speed=speed, tail_s=tail_s(settings)),
         Segmenter(detector_of(settings), settings.vad),
-        Connection(url, settings.server.token, retry=False),
+        Connection(url, settings.server.token, retry=False, partials=False),
         live=False,
     )
     async for event in voice.run():

@@ -66,11 +66,8 @@ class Screen:
                 self.speaking = False
             case vad.SpeechEnd():
                 self.speaking, self.waiting = False, True
-            case Answer():
-                self._answer(event)
-            case m.Results():
-                self._utterance, self.timings_ms = None, {}
-                self.text, self.confidence, self.hits = event.query, None, event.hits
+            case Answer() | m.Partial() | m.Results():
+                self._show(event)
             case ConnectionState():
                 self._connect(event)
             case m.Error() | GivenUp():
@@ -117,13 +114,21 @@ class Screen:
     def _open(self, place: int) -> Opened | None:
         return Opened(self.hits[place], self._utterance) if place < len(self.hits) else None
 
-    def _answer(self, answer: Answer) -> None:
-        self.waiting = False
-        match answer.message:
-            case m.Final() as final:
-                self._utterance = final.utterance
+    def _show(self, event: Answer | m.Partial | m.Results) -> None:
+        match event:
+            case Answer(message=m.Final() as final):
+                self.waiting, self._utterance = False, final.utterance
                 self.text, self.confidence = final.text, final.confidence
-                self.hits, self.timings_ms = final.hits, answer.timings_ms
+                self.hits, self.timings_ms = final.hits, event.timings_ms
+            case Answer():
+                self.waiting = False
+            case m.Partial():
+                self.text, self.confidence, self.timings_ms = event.text, None, {}
+                if event.hits:
+                    self._utterance, self.hits = event.utterance, event.hits
+            case m.Results():
+                self._utterance, self.timings_ms = None, {}
+                self.text, self.confidence, self.hits = event.query, None, event.hits
 
     def _fail(self, event: m.Error | GivenUp) -> None:
         self.waiting = False

@@ -89,6 +89,12 @@ class Metrics:
             ("model",),
             registry=self.registry,
         )
+        self._glimpses = Counter(
+            "speechsearch_glimpses",
+            "Looks at an utterance still being spoken: shown, or dropped for more urgent work",
+            ("outcome", "model"),
+            registry=self.registry,
+        )
         self._feedback = Counter(
             "speechsearch_feedback",
             "What people did with answers: click, redo, typed, abandon",
@@ -137,6 +143,10 @@ class Metrics:
     def allowed(self, reason: str) -> None:
         """A pause was told how long it may last."""
         self._allowances.labels(reason, self._model).inc()
+
+    def glimpsed(self, outcome: str) -> None:
+        """A partial transcript was ``shown`` or ``dropped``."""
+        self._glimpses.labels(outcome, self._model).inc()
 
     def told(self, action: str) -> None:
         """A person did something with an answer."""

@@ -7,24 +7,38 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from speechsearch.asr.batcher import Batcher, BatcherOptions, Job, Priority
-from speechsearch.clock import Clock, Deadline, monotonic_s
+from speechsearch.clock import Clock, Deadline, Stopwatch, monotonic_s
 from speechsearch.config import ServerOptions
 from speechsearch.errors import DeadlineExceeded
 from speechsearch.monitoring.metrics import Metrics
-from speechsearch.pipeline import Answered, Pipeline, Spoken
-from speechsearch.types import Hit
+from speechsearch.pipeline import Pipeline
+from speechsearch.server.admission import Admission, AdmissionOptions
+from speechsearch.types import Audio, Hit, LogProbs
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work(Generic[T]):
+    """Sound to hear and what to make of its log-probs; both run in the model's thread."""
+
+    sound: Audio
+    conclude: Callable[[LogProbs, Stopwatch], T]
+    hear: Callable[[Audio], LogProbs] | None = None
+    """None: the model hears it, with others of its length"""
 
 
 @dataclass(slots=True, eq=False)
-class Ticket:
-    """What was asked of the model; ``answered`` is None where the queue had to drop it."""
+class Ticket(Generic[T]):
+    """Work handed in; ``outcome`` is None where the queue had to drop it."""
 
-    spoken: Spoken
+    work: Work[T]
     deadline: Deadline
-    answered: asyncio.Future[Answered | None]
-    job: Job[Ticket] = field(init=False)
+    outcome: asyncio.Future[T | None]
+    job: Job[Ticket[Any]] = field(init=False)
     timings_ms: dict[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
     """CPU time of the server's process while it was heard: an upper bound of its cost"""
@@ -41,44 +55,46 @@ class Answers:
         clock: Clock = monotonic_s,
     ) -> None:
         self.pipeline = pipeline
-        self.worked: Callable[[float], None] = lambda _seconds: None
-        """Told how long the model's thread was busy, in that thread"""
+        self.admission = Admission(
+            options=AdmissionOptions(most_load=options.max_load), clock=clock
+        )
         self._metrics = metrics
         self._deadline_ms = options.deadline_ms
         self._clock = clock
-        self._batcher: Batcher[Ticket] = Batcher(BatcherOptions(max_answers=options.max_queued))
+        self._batcher: Batcher[Ticket[Any]] = Batcher(
+            BatcherOptions(max_answers=options.max_queued)
+        )
         self._change = threading.Condition()
         self._over = False
         self._thread = threading.Thread(target=self._run, name="model", daemon=True)
         self._thread.start()
 
-    def submit(self, spoken: Spoken, priority: Priority, owner: Hashable) -> Ticket:
-        """Have ``spoken`` answered; raises Overloaded where too many answers wait."""
+    def submit(self, work: Work[T], priority: Priority, owner: Hashable) -> Ticket[T]:
+        """Have ``work`` done; raises Overloaded where too many answers wait."""
         loop = asyncio.get_running_loop()
         deadline = Deadline.after_ms(self._deadline_ms, self._clock)
-        ticket = Ticket(spoken, deadline, loop.create_future())
-        length = len(self.pipeline.sound_of(spoken))
-        ticket.job = Job(ticket, owner, priority, length)
+        ticket = Ticket(work, deadline, loop.create_future())
+        ticket.job = Job(ticket, owner, priority, len(work.sound))
         with self._change:
             dropped = self._batcher.offer(ticket.job, self._clock())
             self._change.notify()
         for job in dropped:
-            job.work.answered.set_result(None)
+            job.work.outcome.set_result(None)
         self._count()
         return ticket
 
-    def promote(self, ticket: Ticket) -> None:
+    def promote(self, ticket: Ticket[Any]) -> None:
         """The pause was the end of the utterance: somebody waits now."""
         ticket.deadline = Deadline.after_ms(self._deadline_ms, self._clock)
         with self._change:
             self._batcher.promote(ticket.job)
 
-    def withdraw(self, ticket: Ticket) -> bool:
-        """Nobody wants the answer any more; whether that saved the work."""
+    def withdraw(self, ticket: Ticket[Any]) -> bool:
+        """Nobody wants the outcome any more; whether that saved the work."""
         with self._change:
             waited = self._batcher.withdraw(ticket.job)
         if waited:
-            ticket.answered.set_result(None)
+            ticket.outcome.set_result(None)
         self._count()
         return waited
 
@@ -93,7 +109,7 @@ class Answers:
             left = self._batcher.clear()
             self._change.notify()
         for job in left:
-            job.work.answered.cancel()
+            job.work.outcome.cancel()
         self._thread.join()
 
     def _run(self) -> None:
@@ -106,49 +122,68 @@ class Answers:
                 if self._over:
                     return
             for job in stale:
-                _settle(job.work.answered, None)
-            began_s = self._clock()
-            for job in batch:
-                self._answer(job)
-            self.worked(self._clock() - began_s)
+                self._settle(job.work, None)
+            self._work(batch)
 
-    def _answer(self, job: Job[Ticket]) -> None:
-        ticket, began_s, cpu_before_s = job.work, self._clock(), time.process_time()
-        queue_ms = (began_s - job.arrived_s) * 1000
-        self._metrics.stage("queue", queue_ms)
-        if ticket.deadline.passed:
-            _settle(ticket.answered, _too_late(ticket.spoken.utterance.number))
+    def _work(self, batch: list[Job[Ticket[Any]]]) -> None:
+        """Hear a batch at once, then conclude one by one."""
+        due = []
+        for job in batch:
+            queue_ms = (self._clock() - job.arrived_s) * 1000
+            self._metrics.stage("queue", queue_ms)
+            job.work.timings_ms["queue"] = queue_ms
+            if job.work.deadline.passed:
+                self._settle(job.work, _too_late(queue_ms))
+            else:
+                due.append(job)
+        if not due:
             return
+        began_s, cpu_before_s = self._clock(), time.process_time()
+        watch = Stopwatch(self._clock)
         try:
-            answered = self.pipeline.answer(ticket.spoken)
+            heard = self._hear([job.work.work for job in due])
         except Exception as error:
-            _settle(ticket.answered, error)
+            for job in due:
+                self._settle(job.work, error)
             return
-        ticket.cpu_s = time.process_time() - cpu_before_s
-        ticket.timings_ms = {"queue": queue_ms, **answered.result.timings_ms}
-        _settle(ticket.answered, answered)
+        self._metrics.stage("decode", watch.lap("decode"))
+        for job, log_probs in zip(due, heard, strict=True):
+            own = Stopwatch(self._clock, dict(watch.laps_ms))
+            try:
+                outcome = job.work.work.conclude(log_probs, own)
+            except Exception as error:
+                outcome = error
+            job.work.cpu_s = (time.process_time() - cpu_before_s) / len(due)
+            job.work.timings_ms |= own.laps_ms
+            self._settle(job.work, outcome)
+        if batch[0].priority is not Priority.PARTIAL:
+            busy_s = self._clock() - began_s
+            batch[0].work.outcome.get_loop().call_soon_threadsafe(self.admission.worked, busy_s)
+
+    def _hear(self, batch: list[Work[Any]]) -> list[LogProbs]:
+        if batch[0].hear is not None:
+            return [work.hear(work.sound) for work in batch if work.hear]
+        return self.pipeline.model.log_probs_of([work.sound for work in batch])
+
+    def _settle(self, ticket: Ticket[Any], outcome: Any) -> None:
+        """Resolve a future of the loop's thread, unless nobody waits for it any more."""
+
+        def settle() -> None:
+            if ticket.outcome.done():
+                return
+            if isinstance(outcome, Exception):
+                ticket.outcome.set_exception(outcome)
+            else:
+                ticket.outcome.set_result(outcome)
+
+        ticket.outcome.get_loop().call_soon_threadsafe(settle)
 
     def _count(self) -> None:
         self._metrics.queued.set(len(self._batcher))
 
 
-def _too_late(number: int) -> DeadlineExceeded:
+def _too_late(queue_ms: float) -> DeadlineExceeded:
     return DeadlineExceeded(
-        f"utterance {number} waited too long for the model",
+        f"an utterance waited {queue_ms:.0f} ms for the model: too long",
         hint="The server is overloaded: speak again in a moment",
-        utterance=number,
     )
-
-
-def _settle(future: asyncio.Future[Answered | None], outcome: Answered | Exception | None) -> None:
-    """Resolve a future of another thread's loop, unless nobody waits for it any more."""
-
-    def settle() -> None:
-        if future.done():
-            return
-        if isinstance(outcome, Exception):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
-
-    future.get_loop().call_soon_threadsafe(settle)

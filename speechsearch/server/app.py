@@ -9,18 +9,21 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
+import numpy as np
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from speechsearch.clock import Stopwatch
 from speechsearch.config import ServerOptions
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers
 from speechsearch.server.guard import Guard
 from speechsearch.server.sockets import Sockets
+from speechsearch.types import SAMPLE_RATE_HZ
 from speechsearch.wire.address import SOCKET_PATH
 
 MAX_QUERY_LETTERS = 500
@@ -84,6 +87,19 @@ def _refused() -> Response:
     )
 
 
+def _presumed_load(pipeline: Pipeline) -> float:
+    """Warm up, and measure what share of the model's time an average speaker takes.
+
+    That is presumed to be a request of four seconds, heard twice (once at a pause that was not the
+    end), every ten seconds.
+    """
+    pipeline.warm_up()
+    sound = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE_HZ).astype(np.float32)
+    watch = Stopwatch()
+    pipeline.ranker.rank("", pipeline.model.log_probs(sound))
+    return 2 * watch.lap("answer") / 10_000
+
+
 def create_app(pipeline: Pipeline, metrics: Metrics, options: ServerOptions) -> Starlette:
     """The app around one pipeline; ``app.state.sockets`` drains it."""
     answers = Answers(pipeline, metrics, options)
@@ -92,7 +108,7 @@ def create_app(pipeline: Pipeline, metrics: Metrics, options: ServerOptions) -> 
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await asyncio.to_thread(pipeline.warm_up)
+        answers.admission.newcomer_load = await asyncio.to_thread(_presumed_load, pipeline)
         http.warm = True
         yield
         answers.close()

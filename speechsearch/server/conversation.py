@@ -16,11 +16,13 @@ from speechsearch.clock import Clock, monotonic_s
 from speechsearch.errors import SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered, Spoken
-from speechsearch.server.answers import Answers, Ticket
+from speechsearch.server.answers import Answers, Ticket, Work
+from speechsearch.server.glimpses import Glimpses
 from speechsearch.turns import Habit, allow
 from speechsearch.types import Utterance, samples_to_ms
 from speechsearch.wire import messages as m
 from speechsearch.wire.events import Paused, Resumed, UtteranceEnded
+from speechsearch.wire.server_session import ServerSession
 
 Say = Callable[[m.Message], Awaitable[None]]
 Latest = asyncio.Future[Answered | None]
@@ -34,7 +36,7 @@ class _Speculation:
     sample: int
     began_s: float
     priority: Priority = Priority.PAUSE
-    ticket: Ticket | None = None
+    ticket: Ticket[Answered] | None = None
     task: asyncio.Task[Answered | None] = field(init=False)
 
 
@@ -42,7 +44,13 @@ class Conversation:
     """Told of everything that happens in a session, in order; answers its utterances."""
 
     def __init__(
-        self, answers: Answers, metrics: Metrics, say: Say, clock: Clock = monotonic_s
+        self,
+        answers: Answers,
+        metrics: Metrics,
+        say: Say,
+        *,
+        partials: bool = True,
+        clock: Clock = monotonic_s,
     ) -> None:
         self._answers = answers
         self._metrics = metrics
@@ -53,6 +61,12 @@ class Conversation:
         self._speculation: _Speculation | None = None
         self._latest: Latest | None = None
         self._acted: set[int] = set()
+        self._glimpses = Glimpses(answers, metrics, say) if partials else None
+
+    def hear(self, session: ServerSession) -> None:
+        """More sound came."""
+        if self._glimpses and self._speculation is None:
+            self._glimpses.grew(session)
 
     def pause(self, event: Paused) -> None:
         """Begin to answer what may have been all."""
@@ -80,6 +94,8 @@ class Conversation:
         if speculation and speculation.sample != ended.end_sample:
             self._drop(speculation)
             speculation = None
+        if self._glimpses:
+            self._glimpses.end()
         before, self._latest = self._latest, asyncio.get_running_loop().create_future()
         return asyncio.create_task(self._answer(ended, speculation, before, self._latest))
 
@@ -97,8 +113,8 @@ class Conversation:
             if answered is None:
                 self._metrics.speculated("none")
                 spoken = await self._spoken(ended.utterance, ended.end_sample, before)
-                ticket = self._answers.submit(spoken, Priority.ANSWER, self)
-                answered = await ticket.answered
+                ticket = self._answers.submit(self._work(spoken), Priority.ANSWER, self)
+                answered = await ticket.outcome
                 if answered is None:
                     raise SpeechsearchError("the server is ending", hint="Connect again")
                 answered.result.timings_ms.update(ticket.timings_ms)
@@ -140,14 +156,18 @@ class Conversation:
                     reason=allowance.reason,
                 )
             )
+            if answered and self._glimpses and answered.result.continues is None:
+                await self._glimpses.show(
+                    answered.utterance, answered.result, speculation.utterance.end_sample
+                )
         return answered
 
     async def _try(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
         try:
             spoken = await self._spoken(speculation.utterance, speculation.sample, before)
-            ticket = self._answers.submit(spoken, speculation.priority, self)
+            ticket = self._answers.submit(self._work(spoken), speculation.priority, self)
             speculation.ticket = ticket
-            answered = await ticket.answered
+            answered = await ticket.outcome
         except SpeechsearchError:
             return None  # the endpoint asks again, and says what is wrong
         except Exception:
@@ -156,6 +176,13 @@ class Conversation:
         if answered:
             answered.result.timings_ms.update(ticket.timings_ms)
         return answered
+
+    def _work(self, spoken: Spoken) -> Work[Answered]:
+        pipeline = self._answers.pipeline
+        return Work(
+            pipeline.sound_of(spoken),
+            lambda log_probs, watch: pipeline.conclude(spoken, log_probs, watch),
+        )
 
     async def _spoken(self, utterance: Utterance, end_sample: int, before: Latest | None) -> Spoken:
         """The utterance with the answer that it may go on with, once that is there."""

@@ -55,12 +55,13 @@ class Sockets:
         self._metrics = metrics
         self._options = options
         self._sessions = Sessions(
-            lambda say: Conversation(answers, metrics, say),
+            lambda say, partials: Conversation(answers, metrics, say, partials=partials),
             options.resume_window_s,
             4 * options.max_connections,
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[WebSocket] = set()
+        self._speakers: dict[WebSocket, float] = {}
         self._draining = False
 
     async def serve(self, socket: WebSocket) -> None:
@@ -77,6 +78,7 @@ class Sockets:
             pass
         finally:
             self._connections.discard(socket)
+            self._speakers.pop(socket, None)
             self._metrics.connections.set(len(self._connections))
 
     async def drain(self) -> None:
@@ -103,11 +105,7 @@ class Sockets:
             raise OutOfOrder(f"no hello within {HELLO_TIMEOUT_S:.0f} s") from None
         except KeyError:
             raise OutOfOrder("sound came before hello", hint="Send hello first") from None
-        if self._draining or len(self._connections) > self._options.max_connections:
-            raise Overloaded(
-                "the server is ending" if self._draining else "too many connections",
-                hint="Connect again in a moment",
-            )
+        self._check_room()
         hello = decode_client(text, m.Limits())
         if not isinstance(hello, m.Hello):
             raise OutOfOrder(f"{type(hello).__name__} came before hello", hint="Send hello first")
@@ -119,9 +117,22 @@ class Sockets:
             self._answers.pipeline.model.info.label, len(self._answers.pipeline.ranker.index)
         )
         held.send_text = socket.send_text
+        self._speakers[socket] = monotonic_s()
         for message in held.session.greet(hello, facts, resumed):
             await held.send(message)
         return held
+
+    def _check_room(self) -> None:
+        """Raise Overloaded where one more would be too many, or too slow for those who speak."""
+        now_s, reason = monotonic_s(), ""
+        if self._draining:
+            reason = "the server is ending"
+        elif len(self._connections) > self._options.max_connections:
+            reason = "too many connections"
+        elif not self._answers.admission.admits([now_s - s for s in self._speakers.values()]):
+            reason = "the server is busy with those who speak already"
+        if reason:
+            raise Overloaded(reason, hint="Connect again in a moment")
 
     async def _listen(self, socket: WebSocket, held: Held) -> None:
         """Hand every frame to the session until the client leaves."""
@@ -224,7 +235,9 @@ def _receive(held: Held, frame: Message) -> list[Event]:
         raise WebSocketDisconnect(frame.get("code", 1006))
     data = frame.get("bytes")
     if data is not None:
-        return held.session.receive_audio(data)
+        events = held.session.receive_audio(data)
+        held.conversation.hear(held.session)
+        return events
     return held.session.receive_text(frame["text"])
 
 

@@ -36,8 +36,9 @@ class _Outstanding:
 class ClientSession:
     """Turns what the segmenter says into frames, and frames of the server into messages."""
 
-    def __init__(self, token: str = "") -> None:
+    def __init__(self, token: str = "", *, partials: bool = True) -> None:
         self._token = token
+        self._partials = partials
         self._ready: m.Ready | None = None
         self._outstanding: dict[int, _Outstanding] = {}
         self._last_number = 0
@@ -57,7 +58,9 @@ class ClientSession:
         resume = None
         if self._ready:
             resume = m.ResumeRequest(token=self._ready.resume_token, awaiting=self.awaiting)
-        return encode_message(m.Hello(protocol=m.PROTOCOL, token=self._token, resume=resume))
+        return encode_message(
+            m.Hello(protocol=m.PROTOCOL, token=self._token, partials=self._partials, resume=resume)
+        )
 
     def welcome(self, ready: m.Ready) -> Iterator[str | bytes]:
         """The frames that bring the server up to date: sound it does not have yet."""

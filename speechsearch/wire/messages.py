@@ -57,6 +57,8 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     vad: Literal["client", "server"] = "client"
     token: Token = ""
     """Access token, where the server asks for one"""
+    partials: bool = True
+    """Whether text and hits are wanted while the person speaks"""
     resume: ResumeRequest | None = None
 
 

@@ -150,6 +150,11 @@ class ServerSession:
                 return [*self._finish("flush"), Left()]
 
     @property
+    def progress(self) -> tuple[int, int]:
+        """Number of the utterance being spoken, 0 where none is, and how far its sound has come."""
+        return (self._open.number, self._open.next_sample) if self._open else (0, 0)
+
+    @property
     def open_utterance(self) -> Utterance | None:
         """What has come so far of the utterance being spoken."""
         return self._open.utterance() if self._open else None

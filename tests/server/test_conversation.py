@@ -1,14 +1,16 @@
+import itertools
 import re
 
 import httpx
 import numpy as np
 import pytest
+from websockets.asyncio.client import connect
 
 from speechsearch.audio.player import read_audio
 from speechsearch.types import ms_to_samples
 from speechsearch.wire import messages as m
 from speechsearch.wire.codec import encode_message
-from tests.server.test_sockets import frames, greeted, speak, until
+from tests.server.test_sockets import HELLO, frames, greeted, speak, until
 from tests.serving import serving
 
 QUIET = ms_to_samples(400)
@@ -139,3 +141,40 @@ async def test_sound_with_a_gap_before_it_is_a_new_request(own_server, spoken):
         await until(socket, "final")
         await speak(socket, sound[at:], 2, at + 1600)
         assert (await until(socket, "final"))["continues"] is None
+
+
+async def test_text_and_hits_come_while_the_person_still_speaks(own_server, spoken):
+    query, sound = spoken
+    async with greeted(own_server) as socket:
+        await say(socket, m.SpeechStart(utterance=1, start_sample=0))
+        shown = []
+        for until_ms in (1200, 1600, 2100):
+            sent = shown[-1]["audio_end_sample"] if shown else 0
+            for frame in frames(sound[sent : ms_to_samples(until_ms)], 1, sent):
+                await socket.send(frame)
+            shown.append(await until(socket, "partial"))
+        await say(socket, m.SpeechEnd(utterance=1, end_sample=len(sound), reason="cancel"))
+    assert [one["seq"] for one in shown] == [1, 2, 3]
+    for earlier, later in itertools.pairwise(shown):
+        assert later["stable"].startswith(earlier["stable"])
+        assert later["text"].startswith(later["stable"])
+    assert shown[-1]["stable"]
+    assert shown[-1]["hits"][0]["id"] == query.item
+
+
+async def test_who_wants_no_partials_gets_none(own_server, spoken):
+    _, sound = spoken
+    hello = encode_message(m.Hello(protocol=m.PROTOCOL, partials=False))
+    async with greeted(own_server, hello) as socket:
+        await speak(socket, sound)
+        assert (await until(socket, "partial", "final"))["type"] == "final"
+
+
+async def test_one_speaker_more_than_the_machine_can_serve_is_refused_at_once():
+    with serving(SPEECHSEARCH_SERVER__MAX_LOAD="0.001") as server:
+        async with greeted(server), greeted(server), connect(server.url) as third:
+            await third.send(HELLO)
+            refused = await until(third, "error")
+    assert refused["code"] == "overloaded"
+    assert refused["fatal"]
+    assert refused["hint"]
