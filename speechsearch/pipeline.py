@@ -5,15 +5,25 @@ utterance ─► log-probs ─► hypotheses ─► hits ─► result
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.gate import Gate
 from speechsearch.asr.model import AcousticModel
 from speechsearch.clock import Clock, Deadline, Stopwatch, monotonic_s
-from speechsearch.errors import DeadlineExceeded
+from speechsearch.errors import ConfigError, DeadlineExceeded
 from speechsearch.search.ranking import Ranker
-from speechsearch.types import SAMPLE_RATE_HZ, Hit, Result, Utterance, ms_to_samples
+from speechsearch.types import (
+    ONE_EAR,
+    SAMPLE_RATE_HZ,
+    Decoder,
+    Hit,
+    Result,
+    SearchMode,
+    Utterance,
+    ms_to_samples,
+)
 
 
 class Observer(Protocol):
@@ -38,6 +48,28 @@ class Unobserved:
         """Let it pass."""
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How the pipeline hears and searches; raises ConfigError for what this version has not."""
+
+    decoder: Decoder = Decoder.GREEDY
+    search: SearchMode = SearchMode.FULL
+    second_pass: str = ONE_EAR
+    post_roll_ms: float = 200
+    """Sound after the end of speech that is still decoded"""
+
+    def __post_init__(self) -> None:
+        if self.decoder is Decoder.BEAM:
+            raise ConfigError(
+                "this version has no beam decoder", hint="Use --decoder greedy (asr.decoder)"
+            )
+        if self.second_pass != ONE_EAR:
+            raise ConfigError(
+                f"this version has no second pass {self.second_pass!r}",
+                hint="Use --second-pass off (asr.second_pass)",
+            )
+
+
 class Pipeline:
     """One model and one index, used by one thread at a time."""
 
@@ -46,15 +78,16 @@ class Pipeline:
         model: AcousticModel,
         ranker: Ranker,
         *,
+        options: PipelineOptions | None = None,
         observer: Observer | None = None,
-        post_roll_ms: float = 200,
         clock: Clock = monotonic_s,
     ) -> None:
         self.model = model
         self.ranker = ranker
+        self.options = options or PipelineOptions()
         self._gate = Gate()
         self._observer = observer or Unobserved()
-        self._post_roll_samples = ms_to_samples(post_roll_ms)
+        self._post_roll_samples = ms_to_samples(self.options.post_roll_ms)
         self._clock = clock
 
     def answer(self, utterance: Utterance, end_sample: int, deadline: Deadline) -> Result:
@@ -80,7 +113,8 @@ class Pipeline:
         self._lap(watch, "hypothesis")
         hits: list[Hit] = []
         if verdict.searchable:
-            hits = self.ranker.rank(hypothesis.text, log_probs)
+            sound = log_probs if self.options.search is SearchMode.FULL else None
+            hits = self.ranker.rank(hypothesis.text, sound)
         self._lap(watch, "search")
         result = Result(
             utterance=utterance.number,

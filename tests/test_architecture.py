@@ -13,14 +13,17 @@ OUTSIDE = {
     "pipeline": {*STAGES},
     "monitoring": {*STAGES},
     "config": {*STAGES},
-    "client": {*STAGES, "config", "pipeline", "client"},
+    "client": {*STAGES, "config", "pipeline", "learning", "client"},
     "server": {*STAGES, "config", "pipeline", "monitoring", "server"},
-    "cli": {*STAGES, "config", "client", "server"},
+    "learning": {*STAGES},
+    "cli_shared": {"config", "client", "server"},
+    "cli_eval": {"cli_shared", "client", "learning"},
+    "cli": {*STAGES, "config", "cli_shared", "cli_eval", "client", "server"},
     "__main__": {"cli"},
     "__init__": {"client"},
 }
 """What each part outside the stages may import"""
-EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript", "jiwer"}
+EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript"}
 
 
 def part_of(path):

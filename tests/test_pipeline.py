@@ -6,12 +6,12 @@ from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.audio.player import read_audio
 from speechsearch.clock import Deadline
 from speechsearch.config import default_models_dir
-from speechsearch.errors import DeadlineExceeded
-from speechsearch.pipeline import Pipeline
+from speechsearch.errors import ConfigError, DeadlineExceeded
+from speechsearch.pipeline import Pipeline, PipelineOptions
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import EmbeddedIndex, build_index
 from speechsearch.search.ranking import Ranker
-from speechsearch.types import Utterance
+from speechsearch.types import Decoder, SearchMode, Utterance
 
 FAR = Deadline(at_s=1e18)
 
@@ -79,3 +79,18 @@ def test_an_answer_that_nobody_waits_for_any_more_is_not_made(watched):
         pipeline.answer(Utterance(7, np.zeros(9, np.float32), 0), 9, Deadline(at_s=-1e18))
     assert caught.value.utterance == 7
     assert watching.stages == []
+
+
+def test_search_by_text_finds_what_the_same_words_typed_would_find(parts, fixtures):
+    pipeline = Pipeline(*parts, options=PipelineOptions(search=SearchMode.TEXT))
+    sound = read_audio(fixtures.queries[13].path)
+    result = pipeline.answer(Utterance(1, sound, 0), len(sound), FAR)
+    typed, _ = pipeline.search(result.text, 10)
+    assert list(result.hits) == typed
+    assert {hit.why for hit in result.hits} == {"text"}
+
+
+@pytest.mark.parametrize("options", [{"decoder": Decoder.BEAM}, {"second_pass": "tiny.en"}])
+def test_what_this_version_has_not_is_said_instead_of_left_out(options):
+    with pytest.raises(ConfigError, match="this version has no"):
+        PipelineOptions(**options)
