@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from speechsearch import __version__
+from speechsearch.cli_eval import evaluate
 from speechsearch.cli_shared import (
     Asked,
     DecoderOption,
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(no_args_is_help=True, help="The acoustic models at hand.")
 app.add_typer(models_app, name="models")
+app.command("eval")(evaluate)
 
 
 def _version(wanted: bool) -> None:

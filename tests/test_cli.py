@@ -5,7 +5,7 @@ import pytest
 from speechsearch import __version__
 from tests.serving import COMMAND
 
-VERBS = ("serve", "listen", "query", "index", "devices", "models list", "models show",
+VERBS = ("serve", "listen", "query", "eval", "index", "devices", "models list", "models show",
          "models verify", "doctor")  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_a_catalogue_that_cannot_be_read_is_said_by_name(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("verb", ["serve", "query a.wav"])
+@pytest.mark.parametrize("verb", ["serve", "query a.wav", "eval a.tsv"])
 @pytest.mark.parametrize("option", ["--decoder beam", "--second-pass tiny.en"])
 def test_what_this_version_has_not_is_said_by_name(verb, option):
     said = run(*verb.split(), *option.split())
