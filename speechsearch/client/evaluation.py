@@ -20,7 +20,7 @@ from speechsearch.client.query import query_sound
 from speechsearch.client.session import Setup, server_for
 from speechsearch.config import Settings
 from speechsearch.errors import AudioFileError, ServerUnavailable, SpeechsearchError
-from speechsearch.learning.conditions import Condition
+from speechsearch.learning.conditions import Change
 from speechsearch.learning.evaluate import Evaluation, outcome_of
 from speechsearch.learning.heard import Expected, Heard, as_shown
 from speechsearch.learning.measures import Outcome
@@ -77,7 +77,7 @@ class Ears:
 async def evaluate(
     recordings: Sequence[Recording],
     setup: Setup,
-    condition: Condition,
+    change: Change,
     *,
     speed: float = 0.0,
     progress: Callable[[int], None] | None = None,
@@ -97,7 +97,7 @@ async def evaluate(
         ears = Ears(url, setup.settings, speed)
         for done, recording in enumerate(recordings, 1):
             try:
-                outcomes.append(await _outcome(recording, ears, condition, expected))
+                outcomes.append(await _outcome(recording, ears, change, expected))
             except AudioFileError as error:
                 failed[recording.name] = str(error)
             if progress:
@@ -119,10 +119,8 @@ def catalogue_of(settings: Settings) -> Sequence[Entry]:
     return read_catalogue(demo_catalogue()).entries
 
 
-async def _outcome(
-    recording: Recording, ears: Ears, condition: Condition, expected: Expected
-) -> Outcome:
-    samples = condition.apply(read_audio(recording.path), recording.name)
+async def _outcome(recording: Recording, ears: Ears, change: Change, expected: Expected) -> Outcome:
+    samples = change.apply(read_audio(recording.path), recording.name)
     try:
         heard = await ears.hear(samples, recording.name)
     except SpeechsearchError as error:

@@ -6,6 +6,7 @@ import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -47,6 +48,14 @@ class ConditionOptions:
     def colour(self) -> str | None:
         """Which noise; None without any."""
         return None if self.snr_db is None else self.noise or "pink"
+
+
+class Change(Protocol):
+    """Anything that makes another sound of a recording."""
+
+    def apply(self, samples: Audio, name: str) -> Audio:
+        """float32 [samples] of the recording ``name``, changed."""
+        ...
 
 
 class Condition:

@@ -27,6 +27,7 @@ NOT_BY_DEFAULT = frozenset(
 DERIVED: dict[str, Callable[[Outcome], str]] = {
     "seconds": lambda outcome: f"{outcome.seconds:.2f}",
     "words": lambda outcome: str(outcome.errors.words) if outcome.errors else "",
+    "utterances": lambda outcome: str(len(outcome.heard.timings_ms)),
 }
 """Columns that every table has, its own coming first"""
 FEW_VALUES = 8

@@ -59,7 +59,7 @@ def test_length_and_words_are_columns_of_every_table():
 
 
 def test_a_column_that_is_not_there_is_said_with_those_that_are():
-    with pytest.raises(TableError, match=r"'tone'.*path, gender, seconds, words"):
+    with pytest.raises(TableError, match=r"'tone'.*path, gender, seconds, words, utterances"):
         sliced(rows(gender=lambda _: "m"), ["tone"], FEW)
 
 
