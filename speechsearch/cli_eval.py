@@ -80,6 +80,7 @@ def evaluate(
     from speechsearch.learning.evaluate import report_of
     from speechsearch.learning.measures import Bootstrap
     from speechsearch.learning.report_text import render
+    from speechsearch.learning.slices import check_columns
     from speechsearch.learning.table import draw, read_table
 
     _check_writable(json_out, html_out)
@@ -87,6 +88,7 @@ def evaluate(
     condition = Condition(options)
     setup = Asked(index, model, decoder, search, second_pass).setup()
     recordings = draw(read_table(table), limit, seed)
+    check_columns(slices or [], recordings[0])
     evaluation = _run(recordings, setup, condition, speed)
     for name, why in evaluation.failed.items():
         errors.print(f"{name}: left out: {why}", markup=False, soft_wrap=True)

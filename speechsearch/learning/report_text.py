@@ -49,6 +49,10 @@ def headline(report: Mapping[str, Any]) -> str:
     said += f", {report['entries']} entries ({report['index']})\n{report['model']}"
     said += f", decoder {report['decoder']}, search {report['search']}"
     said += f", second pass {report['second_pass']}"
+    if report["snr_db"] is not None:
+        said += f"\nin noise ({report['noise']}) at {report['snr_db']:g} dB"
+    if report["rir"]:
+        said += f"\nin a room ({report['rir']})"
     if report["failed"]:
         said += f"\n{len(report['failed'])} recordings could not be read and are left out"
     if report["unknown_items"]:
@@ -59,13 +63,15 @@ def headline(report: Mapping[str, Any]) -> str:
 def _parts(report: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield Text(headline(report))
     yield _overall(report)
-    yield _latencies(report["latency_ms"])
+    if report["latency_ms"]:
+        yield _latencies(report["latency_ms"])
     if report["worst_slices"]:
         named = {f"{one['column']} {one['value']}": one for one in report["worst_slices"]}
         yield _slices("worst slices", named)
     for column, parts in report["slices"].items():
         yield _slices(f"by {column}", parts)
-    yield from _mistakes(mistakes(report))
+    if wrong := mistakes(report):
+        yield from _mistakes(wrong)
 
 
 def measures_of(parts: Iterable[Mapping[str, Any]]) -> list[str]:

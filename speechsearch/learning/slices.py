@@ -12,6 +12,7 @@ import numpy as np
 
 from speechsearch.errors import TableError
 from speechsearch.learning.measures import Bootstrap, Outcome, figures
+from speechsearch.learning.table import Recording
 
 EDGES: dict[str, tuple[float, ...]] = {
     "age": (12, 16, 20, 30, 45, 60),
@@ -56,12 +57,7 @@ def sliced(outcomes: Sequence[Outcome], columns: Sequence[str], bootstrap: Boots
 
     Worst first. Raises TableError for a column that is not there.
     """
-    there = [*dict.fromkeys([*outcomes[0].recording.columns, *DERIVED])]
-    for column in columns:
-        if column not in there:
-            raise TableError(
-                f"the table has no column {column!r} to slice by", hint=f"It has {', '.join(there)}"
-            )
+    there = check_columns(columns, outcomes[0].recording)
     found: Slices = {}
     for column in columns or [name for name in there if name not in NOT_BY_DEFAULT]:
         groups = _groups(outcomes, column)
@@ -69,6 +65,17 @@ def sliced(outcomes: Sequence[Outcome], columns: Sequence[str], bootstrap: Boots
             parts = {value: figures(group, bootstrap) for value, group in groups.items()}
             found[column] = dict(sorted(parts.items(), key=lambda part: badness(part[1])))
     return found
+
+
+def check_columns(columns: Sequence[str], row: Recording) -> list[str]:
+    """All columns there are; raises TableError where one of ``columns`` is not among them."""
+    there = [*dict.fromkeys([*row.columns, *DERIVED])]
+    for column in columns:
+        if column not in there:
+            raise TableError(
+                f"the table has no column {column!r} to slice by", hint=f"It has {', '.join(there)}"
+            )
+    return there
 
 
 def worst(slices: Slices, whole: dict[str, Any], most: int = 10) -> list[Slice]:
