@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from speechsearch import __version__
-from speechsearch.config import Settings, load_settings
-from speechsearch.errors import SpeechsearchError
+from speechsearch.cli_eval import evaluate
+from speechsearch.cli_shared import (
+    Asked,
+    DecoderOption,
+    IndexOption,
+    JsonOption,
+    ModelOption,
+    SearchOption,
+    SecondPassOption,
+    ServerOption,
+    errors,
+    output,
+    reports,
+)
+from speechsearch.config import load_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,53 +36,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(no_args_is_help=True, help="The acoustic models at hand.")
 app.add_typer(models_app, name="models")
-
-errors = Console(stderr=True, highlight=False)
-output = Console(highlight=False)
-
-IndexOption = Annotated[
-    str, typer.Option("--index", metavar="DIR", help="Index to search; the demo books if not given")
-]
-ModelOption = Annotated[
-    str, typer.Option("--model", metavar="NAME", help="Acoustic model: a name or a folder")
-]
-ServerOption = Annotated[
-    str, typer.Option("--server", metavar="URL", help="Server to use, e.g. ws://127.0.0.1:8765")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout")]
-
-
-def _fail(error: SpeechsearchError) -> NoReturn:
-    errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-    raise typer.Exit(1)
-
-
-def _reports(verb: Callable[..., None]) -> Callable[..., None]:
-    """Turn the package's errors into a sentence and exit 1, Ctrl-C into exit 130."""
-
-    @wraps(verb)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            verb(*args, **kwargs)
-        except SpeechsearchError as error:
-            _fail(error)
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-
-    return wrapped
-
-
-def _settings(index: str = "", model: str = "", **more: Any) -> Settings:
-    """Settings with what the command line named on top."""
-    changes: dict[str, dict[str, Any]] = {}
-    if index:
-        changes["search"] = {"index": str(Path(index).absolute())}
-    if model:
-        folder = Path(model)
-        changes["asr"] = {"model": str(folder.absolute()) if folder.is_dir() else model}
-    for section, values in more.items():
-        changes[section] = {k: v for k, v in values.items() if v is not None}
-    return load_settings(**changes)
+app.command("eval")(evaluate)
 
 
 def _version(wanted: bool) -> None:
@@ -92,12 +56,15 @@ def root(
 
 
 @app.command()
-@_reports
+@reports
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on [8765]")] = None,
     index: IndexOption = "",
     model: ModelOption = "",
+    decoder: DecoderOption = None,
+    search: SearchOption = None,
+    second_pass: SecondPassOption = None,
 ) -> None:
     """Answer clients over a websocket, until SIGTERM or Ctrl-C.
 
@@ -107,7 +74,8 @@ def serve(
     from speechsearch.server.run import bind, run
     from speechsearch.wire.address import socket_url
 
-    settings = _settings(index, model, server={"host": host, "port": port})
+    asked = Asked(index, model, decoder, search, second_pass)
+    settings = asked.settings(server={"host": host, "port": port})
     listening = bind(settings.server)
     url = socket_url(settings.server.host, listening.getsockname()[1])
     errors.print(f"speechsearch serves {url}", markup=False, soft_wrap=True)
@@ -115,7 +83,7 @@ def serve(
 
 
 @app.command()
-@_reports
+@reports
 def listen(
     index: IndexOption = "",
     model: ModelOption = "",
@@ -132,19 +100,21 @@ def listen(
 
     Example: speechsearch listen --index ./my-index --device headset
     """
-    from speechsearch.client.session import Setup, listen_or_play
+    from speechsearch.client.session import listen_or_play
 
-    setup = Setup(_settings(index, model), server, _server_arguments(index, model))
-    asyncio.run(listen_or_play(setup, device, or_play))
+    asyncio.run(listen_or_play(Asked(index, model).setup(server), device, or_play))
 
 
 @app.command()
-@_reports
+@reports
 def query(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Recordings")],
     index: IndexOption = "",
     model: ModelOption = "",
     server: ServerOption = "",
+    decoder: DecoderOption = None,
+    search: SearchOption = None,
+    second_pass: SecondPassOption = None,
     as_json: JsonOption = False,
     speed: Annotated[
         float, typer.Option(min=0, help="Times real time; 0 = as fast as it goes")
@@ -154,16 +124,16 @@ def query(
 
     Example: speechsearch query audio_fixtures/*.flac --json --speed 0
     """
-    from speechsearch.client.session import Setup, query_files
+    from speechsearch.client.session import query_files
 
-    setup = Setup(_settings(index, model), server, _server_arguments(index, model))
+    setup = Asked(index, model, decoder, search, second_pass).setup(server)
     show = _print_json if as_json else _print_answer
     if asyncio.run(query_files(files, setup, speed, show)):
         raise typer.Exit(1)
 
 
 @app.command("index")
-@_reports
+@reports
 def index_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL, CSV or TSV catalogue")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the index goes")],
@@ -189,7 +159,7 @@ def index_command(
 
 
 @app.command()
-@_reports
+@reports
 def devices() -> None:
     """List the microphones.
 
@@ -206,7 +176,7 @@ def devices() -> None:
 
 
 @models_app.command("list")
-@_reports
+@reports
 def models_list() -> None:
     """List the models at hand.
 
@@ -224,7 +194,7 @@ def models_list() -> None:
 
 
 @models_app.command("show")
-@_reports
+@reports
 def models_show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Print a model's manifest.
 
@@ -239,7 +209,7 @@ def models_show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 
 @models_app.command("verify")
-@_reports
+@reports
 def models_verify(name: Annotated[str, typer.Argument(metavar="NAME")] = "") -> None:
     """Check the files of one model, or of all, against their sha256.
 
@@ -254,7 +224,7 @@ def models_verify(name: Annotated[str, typer.Argument(metavar="NAME")] = "") -> 
 
 
 @app.command()
-@_reports
+@reports
 def doctor() -> None:
     """Say what is here, what is missing, and how to get it.
 
@@ -270,11 +240,6 @@ def doctor() -> None:
         )
     if not well:
         raise typer.Exit(1)
-
-
-def _server_arguments(index: str, model: str) -> tuple[str, ...]:
-    arguments = ("--index", str(Path(index).absolute())) if index else ()
-    return arguments + (("--model", model) if model else ())
 
 
 def _print_json(_file: str, found: dict[str, Any]) -> None:

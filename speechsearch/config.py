@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from speechsearch.errors import ConfigError
 from speechsearch.turns import TurnOptions
+from speechsearch.types import ONE_EAR, Decoder, SearchMode
 from speechsearch.vad.endpointer import EndpointerOptions
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -90,6 +91,10 @@ class AsrOptions:
     """A folder's name under ``models_dir``, or a path"""
     threads: int = 0
     """0: one for each core, two at most; more than two gains little on short utterances"""
+    decoder: Decoder = Decoder.GREEDY
+    """What turns log-probs into words"""
+    second_pass: str = ONE_EAR
+    """The ear that writes the text anew; ``off``: none"""
 
     __pydantic_config__: ClassVar = STRICT
 
@@ -102,6 +107,8 @@ class SearchOptions:
     """Folder of an index; empty: the demo catalogue of books"""
     limit: int = 10
     """Hits in an answer"""
+    mode: SearchMode = SearchMode.FULL
+    """``text`` leaves the sound out: for comparison, it finds far less"""
 
     __pydantic_config__: ClassVar = STRICT
 

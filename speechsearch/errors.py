@@ -8,6 +8,7 @@ SpeechsearchError
 ├── ModelError             a model folder that is missing, damaged or does not fit
 ├── CatalogueError         a catalogue that cannot be read or indexed
 │   └── SearchIndexError   an index on disk that is missing or damaged
+├── TableError             a table of recordings that cannot be read or does not fit
 ├── WireError              a message of the other side that the protocol does not allow
 │   ├── MalformedMessage   not decodable, unknown type, wrong field
 │   ├── MessageTooLarge    over the limit told in ``ready``
@@ -85,6 +86,12 @@ class SearchIndexError(CatalogueError):
     """An index on disk that is missing or damaged."""
 
     code = "index"
+
+
+class TableError(SpeechsearchError):
+    """A table of recordings that cannot be read, or does not fit the catalogue or the options."""
+
+    code = "table"
 
 
 class WireError(SpeechsearchError):

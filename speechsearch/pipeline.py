@@ -7,7 +7,7 @@ utterance ─► log-probs ─► hypotheses ─► hits ─► result
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,14 +16,18 @@ from speechsearch.asr.ctc import greedy
 from speechsearch.asr.gate import Gate
 from speechsearch.asr.model import AcousticModel
 from speechsearch.clock import Stopwatch
+from speechsearch.errors import ConfigError
 from speechsearch.search.ranking import Ranker
 from speechsearch.turns import TurnOptions, is_one
 from speechsearch.types import (
+    ONE_EAR,
     SAMPLE_RATE_HZ,
     Audio,
+    Decoder,
     Hit,
     LogProbs,
     Result,
+    SearchMode,
     Utterance,
     ms_to_samples,
 )
@@ -80,6 +84,29 @@ class Spoken:
         return Utterance(second.number, samples, first.start_sample)
 
 
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How the pipeline hears and searches; raises ConfigError for what this version has not."""
+
+    decoder: Decoder = Decoder.GREEDY
+    search: SearchMode = SearchMode.FULL
+    second_pass: str = ONE_EAR
+    post_roll_ms: float = 96
+    """Sound after the end of speech that is still decoded"""
+    turns: TurnOptions = field(default_factory=TurnOptions)
+
+    def __post_init__(self) -> None:
+        if self.decoder is Decoder.BEAM:
+            raise ConfigError(
+                "this version has no beam decoder", hint="Use --decoder greedy (asr.decoder)"
+            )
+        if self.second_pass != ONE_EAR:
+            raise ConfigError(
+                f"this version has no second pass {self.second_pass!r}",
+                hint="Use --second-pass off (asr.second_pass)",
+            )
+
+
 class Pipeline:
     """One model and one index, used by one thread at a time."""
 
@@ -88,16 +115,15 @@ class Pipeline:
         model: AcousticModel,
         ranker: Ranker,
         *,
+        options: PipelineOptions | None = None,
         observer: Observer | None = None,
-        post_roll_ms: float = 96,
-        turns: TurnOptions | None = None,
     ) -> None:
         self.model = model
         self.ranker = ranker
-        self.turns = turns or TurnOptions()
+        self.options = options or PipelineOptions()
         self._observer = observer or Unobserved()
         self._gate = Gate()
-        self._post_roll_samples = ms_to_samples(post_roll_ms)
+        self._post_roll_samples = ms_to_samples(self.options.post_roll_ms)
 
     def sound_of(self, spoken: Spoken) -> Audio:
         """What the model has to hear: up to the end of speech plus the post-roll."""
@@ -117,7 +143,7 @@ class Pipeline:
         if not second.hypotheses:
             return Answered(alone, second)
         joined = self._read(sound, log_probs, watch)
-        if is_one(before.result, second, joined, self.turns):
+        if is_one(before.result, second, joined, self.options.turns):
             return Answered(sound, replace(joined, continues=before.utterance.number))
         return Answered(alone, second)
 
@@ -166,7 +192,8 @@ class Pipeline:
         if before and before.text == hypothesis.text:
             hits = before.hits
         elif verdict.searchable:
-            hits = self.ranker.rank(hypothesis.text, log_probs)
+            by_sound = self.options.search is SearchMode.FULL
+            hits = self.ranker.rank(hypothesis.text, log_probs if by_sound else None)
         self._lap(watch, "search")
         return Result(
             utterance=sound.number,

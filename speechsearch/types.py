@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,28 @@ Audio = npt.NDArray[np.float32]
 
 LogProbs = npt.NDArray[np.float32]
 """float32 [frames, letters], natural logarithm, each row sums to one"""
+
+
+class Decoder(StrEnum):
+    """What turns log-probs into words."""
+
+    GREEDY = "greedy"
+    """The best letter of each frame"""
+    BEAM = "beam"
+    """Prefix beam search with n-best"""
+
+
+class SearchMode(StrEnum):
+    """What an utterance is ranked by."""
+
+    FULL = "full"
+    """Its words and its sound"""
+    TEXT = "text"
+    """Its words alone, as if they had been typed"""
+
+
+ONE_EAR = "off"
+"""The second pass of whoever has none"""
 
 
 def ms_to_samples(ms: float) -> int:

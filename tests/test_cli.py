@@ -5,7 +5,7 @@ import pytest
 from speechsearch import __version__
 from tests.serving import COMMAND
 
-VERBS = ("serve", "listen", "query", "index", "devices", "models list", "models show",
+VERBS = ("serve", "listen", "query", "eval", "index", "devices", "models list", "models show",
          "models verify", "doctor")  # fmt: skip
 
 
@@ -41,3 +41,17 @@ def test_a_catalogue_that_cannot_be_read_is_said_by_name(tmp_path):
     assert said.returncode == 1
     assert "none.csv" in said.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["serve", "query a.wav", "eval a.tsv"])
+@pytest.mark.parametrize("option", ["--decoder beam", "--second-pass tiny.en"])
+def test_what_this_version_has_not_is_said_by_name(verb, option):
+    said = run(*verb.split(), *option.split())
+    assert said.returncode == 1
+    assert "error: this version has no" in said.stderr
+
+
+def test_what_a_running_server_has_chosen_cannot_be_asked_of_it():
+    said = run("query", "a.wav", "--search", "text", "--server", "ws://127.0.0.1:9")
+    assert said.returncode == 1
+    assert "leave --server out" in said.stderr

@@ -5,11 +5,12 @@ from speechsearch.asr.folder import find_model
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.audio.player import read_audio
 from speechsearch.config import default_models_dir
-from speechsearch.pipeline import Pipeline, Spoken
+from speechsearch.errors import ConfigError
+from speechsearch.pipeline import Pipeline, PipelineOptions, Spoken
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import EmbeddedIndex, build_index
 from speechsearch.search.ranking import Ranker
-from speechsearch.types import Utterance
+from speechsearch.types import Decoder, SearchMode, Utterance
 
 
 class Watching:
@@ -115,3 +116,17 @@ def test_noise_after_an_answer_leaves_it_alone(watched, fixtures):
     second = pipeline.answer(Spoken(quiet, quiet.end_sample, before=first))
     assert second.result.hypotheses == ()
     assert second.result.continues is None
+
+
+def test_search_by_text_finds_what_the_same_words_typed_would_find(parts, fixtures):
+    pipeline = Pipeline(*parts, options=PipelineOptions(search=SearchMode.TEXT))
+    result = pipeline.answer(spoken(read_audio(fixtures.queries[13].path))).result
+    typed, _ = pipeline.search(result.text, 10)
+    assert list(result.hits) == typed
+    assert {hit.why for hit in result.hits} == {"text"}
+
+
+@pytest.mark.parametrize("options", [{"decoder": Decoder.BEAM}, {"second_pass": "tiny.en"}])
+def test_what_this_version_has_not_is_said_instead_of_left_out(options):
+    with pytest.raises(ConfigError, match="this version has no"):
+        PipelineOptions(**options)

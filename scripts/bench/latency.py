@@ -38,7 +38,7 @@ from speechsearch.client.voice import Answer, Voice, VoiceEvent
 from speechsearch.clock import monotonic_s
 from speechsearch.config import Settings, load_settings
 from speechsearch.errors import SpeechsearchError
-from speechsearch.types import SAMPLE_RATE_HZ
+from speechsearch.types import SAMPLE_RATE_HZ, Decoder, SearchMode
 from speechsearch.vad.endpointer import SpeechStart
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
@@ -343,7 +343,9 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Play everything and report."""
     settings, done = load_settings(), list[Played]()
     options = ["--index", str(arguments.index.absolute())] if arguments.index else []
-    options += ["--model", arguments.model] if arguments.model else []
+    for name in ("model", "decoder", "search"):
+        value = getattr(arguments, name)
+        options += [f"--{name}", value] if value else []
     async with private_server(options) as server:
         cpu_before_s, own_before_s = server_cost(server.pid)[0], own_cpu_s()
         began_s = time.perf_counter()
@@ -394,6 +396,8 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=fixtures, help="TSV with path and t0")
     parser.add_argument("--index", type=Path, help="index to search; the demo books if not given")
     parser.add_argument("--model", help="acoustic model")
+    parser.add_argument("--decoder", choices=list(Decoder), help="what turns sound into words")
+    parser.add_argument("--search", choices=list(SearchMode), help="by words and sound, or words")
     parser.add_argument("--limit", type=int, help="only the first N files")
     parser.add_argument("--streams", type=int, default=1, help="speakers at once")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report")

@@ -7,8 +7,9 @@ five", a few abbreviations spelled out.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
+
+import jiwer
 
 from speechsearch.numerals import number, ordinal
 
@@ -55,9 +56,12 @@ class Errors:
 def count_errors(reference: str, hypothesis: str) -> Errors:
     """The errors of one utterance; sum them over a set."""
     said, heard = normalise(reference), normalise(hypothesis)
-    return Errors(
-        distance(said.split(), heard.split()), len(said.split()), distance(said, heard), len(said)
-    )
+    words, letters = jiwer.process_words(said, heard), jiwer.process_characters(said, heard)
+    return Errors(_errors(words), len(said.split()), _errors(letters), len(said))
+
+
+def _errors(counted: jiwer.WordOutput | jiwer.CharacterOutput) -> int:
+    return counted.substitutions + counted.deletions + counted.insertions
 
 
 def normalise(text: str) -> str:
@@ -70,13 +74,3 @@ def normalise(text: str) -> str:
     text = re.sub(r"\d+", lambda m: f" {number(int(m.group()))} ", text)
     text = " ".join(re.sub(r"[^a-z' ]", " ", text).split())
     return re.sub(r"\b(hundred|thousand) and\b", r"\1", text)
-
-
-def distance(a: Sequence[str], b: Sequence[str]) -> int:
-    """Levenshtein distance."""
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        diagonal, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
-    return row[-1]

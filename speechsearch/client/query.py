@@ -10,6 +10,7 @@ from speechsearch.client.connection import Connection, ConnectionState
 from speechsearch.client.voice import Answer, Voice
 from speechsearch.config import Settings
 from speechsearch.errors import ServerUnavailable, SpeechsearchError
+from speechsearch.types import Audio
 from speechsearch.vad.build import build_detector
 from speechsearch.vad.detector import Detector
 from speechsearch.vad.segmenter import Segmenter
@@ -27,16 +28,22 @@ def detector_of(settings: Settings) -> Detector:
     return build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
 
 
-async def query_file(
+def query_file(
     path: Path, url: str, settings: Settings, speed: float = 1.0
 ) -> AsyncIterator[Answer]:
-    """The answers to a recording, in order; each a ``final`` or ``nothing``.
+    """The answers to a recording, as ``query_sound``; raises AudioFileError for the file."""
+    return query_sound(read_audio(path), str(path), url, settings, speed)
 
-    Raises AudioFileError for the file, ServerUnavailable where the server goes away, and what the
-    server reports as an error.
+
+async def query_sound(
+    samples: Audio, name: str, url: str, settings: Settings, speed: float = 1.0
+) -> AsyncIterator[Answer]:
+    """The answers to float32 [samples], in order; each a ``final`` or ``nothing``.
+
+    Raises ServerUnavailable where the server goes away, and what the server reports as an error.
     """
     voice = Voice(
-        Player(read_audio(path), name=str(path), speed=speed, tail_s=tail_s(settings)),
+        Player(samples, name=name, speed=speed, tail_s=tail_s(settings)),
         Segmenter(detector_of(settings), settings.vad),
         Connection(url, settings.server.token, retry=False, partials=False),
         live=False,

@@ -12,7 +12,7 @@ from speechsearch.asr.folder import find_model
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.config import Settings, cache_dir
 from speechsearch.monitoring.metrics import Metrics
-from speechsearch.pipeline import Pipeline
+from speechsearch.pipeline import Pipeline, PipelineOptions
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import EmbeddedIndex, build_index
 from speechsearch.search.ranking import Ranker, RankingOptions
@@ -40,8 +40,20 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+def pipeline_options(settings: Settings) -> PipelineOptions:
+    """How the settings want the pipeline; raises ConfigError for what this version has not."""
+    return PipelineOptions(
+        decoder=settings.asr.decoder,
+        search=settings.search.mode,
+        second_pass=settings.asr.second_pass,
+        post_roll_ms=settings.vad.post_roll_ms,
+        turns=settings.turns,
+    )
+
+
 def build_app(settings: Settings) -> Starlette:
-    """Load everything that ``settings`` name; raises ModelError, SearchIndexError."""
+    """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
+    options = pipeline_options(settings)
     folder = find_model(settings.asr.model, [settings.models_dir])
     threads = settings.asr.threads or min(MOST_THREADS, _cores())
     model = OnnxAcousticModel.load(folder, threads)
@@ -55,11 +67,5 @@ def build_app(settings: Settings) -> Starlette:
         RankingOptions(limit=settings.search.limit, blank=letters.blank_id),
     )
     metrics = Metrics(model.info.label)
-    pipeline = Pipeline(
-        model,
-        ranker,
-        observer=metrics,
-        post_roll_ms=settings.vad.post_roll_ms,
-        turns=settings.turns,
-    )
+    pipeline = Pipeline(model, ranker, options=options, observer=metrics)
     return create_app(pipeline, metrics, settings.server)

@@ -56,7 +56,7 @@ class Conversation:
         self._metrics = metrics
         self._say = say
         self._clock = clock
-        self._options = answers.pipeline.turns
+        self._options = answers.pipeline.options.turns
         self._habit = Habit()
         self._speculation: _Speculation | None = None
         self._latest: Latest | None = None
