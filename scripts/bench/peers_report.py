@@ -16,7 +16,7 @@ from latency import percentiles
 from speechsearch.asr.wer import Errors, count_errors
 
 BUDGET_MS = 500
-LONGEST_SHOWN_MS = 2000
+LONGEST_SHOWN_MS = 3000
 
 Files = Sequence[Mapping[str, Any]]
 Rows = Sequence[Mapping[str, str]]
@@ -107,20 +107,20 @@ def draw(report: Mapping[str, Any], out: Path) -> None:
     from matplotlib import pyplot as plt
 
     tables = report["tables"]
-    size = (7, 3.2 * len(tables))
+    size = (9, 3.2 * len(tables))
     figure, panels = plt.subplots(len(tables), figsize=size, layout="constrained", squeeze=False)
     for axes, table in zip(panels[:, 0], tables, strict=True):
         for name, found in table["systems"].items():
             trusted = [file for file in found["files"] if not file["t0_doubtful"]]
             times = sorted(f["t3_t0_ms"] for f in trusted if f["t3_t0_ms"] is not None)
             shares = np.arange(1, len(times) + 1) / max(1, len(trusted)) * 100
-            axes.step(times, shares, where="post", label=name)
+            axes.step([0, *times], [0, *shares], where="post", label=name)
         axes.axvline(BUDGET_MS, color="crimson", linestyle="--", label=f"budget {BUDGET_MS} ms")
         axes.set(
             xlabel="t3 - t0: ms from the acoustic end of speech to results", ylabel="% of files",
             title=f"{table['table']}, n = {table['n']}, real time, same run", ylim=(0, 101),
             xlim=(0, LONGEST_SHOWN_MS),
         )  # fmt: skip
-        axes.legend(loc="lower right", fontsize="small")
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize="small")
     figure.savefig(out, dpi=120)
     plt.close(figure)

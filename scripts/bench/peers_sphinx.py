@@ -1,9 +1,10 @@
 """PocketSphinx: decodes while sound arrives, ended by its own Endpointer, as its live example does.
 
-Of the Endpointer's VAD modes the strict one ends first and cuts orders no more often than the
-others. The second pass over the whole utterance (fwdflat) is off: it costs 0.1 s and more after
-the endpoint and made no fewer errors on sentences of ``speech.tsv``. US English model and language
-model of its package.
+Set for speed. Of the Endpointer's VAD modes the strict one ends first; on 12 orders it cut none, as
+the others, but on 12 sentences it cut 6 and lost one where the default mode cut 2 and lost one. The
+second pass over the whole utterance (fwdflat) is off: it costs 0.1 s and more after the endpoint
+and made no fewer errors on those sentences (WER 0.58 without, 0.63 with). The US English acoustic
+and language model of its package.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 It has no streaming of its own. Settings: int8 and as many threads as the product's server (its
 README's set-up for a CPU), greedy, English, no timestamps and no fallback temperatures, which cost
-time and bring short queries nothing. Measured on sentences of ``speech.tsv``: a beam of 5 makes a
-tenth fewer errors for a third more CPU; a decode at the pause is as accurate as at the endpoint.
+time. Tried with tiny.en on 10 sentences of ``speech.tsv``: a decode at the pause is as accurate as
+one at the endpoint (WER 0.26 and 0.27), so it starts there. A beam of 5, the library's default, is
+more accurate (0.23) and was left out for its slower answers: this setting favours speed over words.
 """
 
 from __future__ import annotations
