@@ -51,7 +51,7 @@ class Product:
         self._settings = settings
         self.set_up = (
             f"client, socket and server; {settings.asr.model}, "
-            f"hangover {settings.vad.hangover_ms:.0f} ms"
+            f"usual hangover {settings.turns.usual_ms:.0f} ms"
         )
 
     async def play(self, row: dict[str, str]) -> Played:

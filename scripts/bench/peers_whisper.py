@@ -9,6 +9,8 @@ more accurate (0.23) and was left out for its slower answers: this setting favou
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from peers_endpointed import Endpointed
 from peers_weights import whisper_folder
 
@@ -34,15 +36,16 @@ def whisper(name: str, settings: Settings, threads: int, *, speculate: bool) -> 
         )  # fmt: skip
         return " ".join(segment.text.strip() for segment in segments)
 
+    endpointing = replace(settings.vad, hangover_ms=settings.turns.usual_ms)
     decode(np.random.default_rng(0).normal(0, 1e-3, SAMPLE_RATE_HZ).astype(np.float32))
     return Endpointed(
         decode,
-        lambda: Segmenter(detector_of(settings), settings.vad),
-        settings.vad.post_roll_ms,
+        lambda: Segmenter(detector_of(settings), endpointing),
+        endpointing.post_roll_ms,
         speculate=speculate,
         set_up=(
             f"int8, {threads} threads, greedy; the product's VAD, "
-            f"hangover {settings.vad.hangover_ms:.0f} ms; decode starts at the "
+            f"hangover {endpointing.hangover_ms:.0f} ms; decode starts at the "
             + ("pause" if speculate else "endpoint")
         ),
     )
