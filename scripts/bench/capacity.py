@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from latency import EARLY_S, own_cpu_s, percentiles, read_rows, server_cost
+from latency import own_cpu_s, percentiles, server_cost
+from played import EARLY_S, read_rows
 
 from speechsearch.audio.player import Playlist, noise_floor, read_audio
 from speechsearch.client.connection import Connection, ConnectionState

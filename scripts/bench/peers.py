@@ -31,10 +31,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from latency import ROOT, read_rows
+from latency import ROOT
 from peers_process import Worker
 from peers_report import draw, machine, rotated, sample, show, summary
 from peers_systems import COMPARED, KNOWN, US
+from played import read_rows
 
 from speechsearch.errors import ConfigError, SpeechsearchError
 

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 import numpy as np
-from latency import LONGEST_TAIL_S, QUIET_S, Played
+from played import LONGEST_TAIL_S, QUIET_S, Played
 
 from speechsearch.audio.player import Player, read_audio
 from speechsearch.audio.source import Block

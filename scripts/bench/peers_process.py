@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from latency import ROOT, Played, file_object
+from latency import ROOT
+from played import Played, file_object
 
 from speechsearch.errors import SpeechsearchError
 

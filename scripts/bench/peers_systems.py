@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 import peers_live
-from latency import Played, own_cpu_s, play, server_cost
+from latency import own_cpu_s, server_cost
+from played import Played, play
 
 from speechsearch.client.private import PrivateServer, private_server
 from speechsearch.config import Settings, load_settings

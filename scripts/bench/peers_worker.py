@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from latency import Played, file_object
 from peers_systems import System, started
+from played import Played, file_object
 
 from speechsearch.errors import SpeechsearchError
 
