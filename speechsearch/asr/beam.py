@@ -42,7 +42,7 @@ class BeamOptions:
     word_nats: float = 1.0
     unknown_letter_nats: float = -2.0
     """For each letter of a word that the language model does not know"""
-    boost_nats: float = 0.5
+    boost_nats: float = 0.6
     """For each letter of a phrase"""
 
 

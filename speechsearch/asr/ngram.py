@@ -122,7 +122,7 @@ def advance(nodes, state, word):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _link_suffixes(nodes, second_level):  # type: ignore[no-untyped-def]
+def link_suffixes(nodes, second_level):  # type: ignore[no-untyped-def]
     """Fill ``suffix``; the number of a node whose suffix is missing, or -1."""
     for parent in range(1, second_level):
         nodes.suffix[parent] = 0
@@ -173,7 +173,7 @@ def assemble(words: Sequence[str], levels: Sequence[Grams]) -> NGram:
             keys[-1], np.arange(start - above + 1) * size
         )
         start = end
-    missing = _link_suffixes(nodes, 1 + size)
+    missing = link_suffixes(nodes, 1 + size)
     if missing >= 0:
         raise ModelError(
             f"{_NO_NGRAM} the end of one that ends in {words[nodes.word[missing]]!r}", hint=_PRUNED
