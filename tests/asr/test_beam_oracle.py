@@ -1,4 +1,4 @@
-"""Our beam against flashlight-text's (its lexicon-free decoder, paths summed, no language model)."""
+"""Our beam against that of flashlight-text: lexicon-free, paths summed, no language model."""
 
 from __future__ import annotations
 

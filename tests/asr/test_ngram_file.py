@@ -30,8 +30,10 @@ def test_a_small_model_comes_back_as_it_went(tmp_path_factory, sentences, order)
 def test_the_shipped_model_knows_english():
     model = load_ngram(ROOT / "models" / "english-words" / "words.npz")
     assert len(model.words) > 40_000
-    assert model.sentence("i want to see you".split()) > model.sentence("you to i see want".split())
-    assert model.sentence("the secret garden".split()) > model.sentence("the cecret goadon".split())
+    assert model.sentence(["i", "want", "to", "see", "you"]) > model.sentence(
+        ["you", "to", "i", "see", "want"]
+    )
+    assert model.sentence(["the", "secret", "garden"]) > model.sentence(["the", "cecret", "goadon"])
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "cut", "part", "number"])
