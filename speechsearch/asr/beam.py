@@ -17,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from speechsearch.asr.bias import Bias, build_bias
+from speechsearch.asr.fusion import Sources, close
 from speechsearch.asr.lexicon import build_lexicon
 from speechsearch.asr.model import FrameTiming, Vocabulary
 from speechsearch.asr.ngram import BEGIN, END, UNKNOWN, Grams, NGram, assemble
-from speechsearch.asr.prefixes import Alphabet, Limits, Sources, add, close, search
+from speechsearch.asr.prefixes import Alphabet, Limits, add, search
 from speechsearch.asr.spans import spans
 from speechsearch.types import Hypothesis, LogProbs, Word
 
@@ -43,7 +44,10 @@ class BeamOptions:
     unknown_letter_nats: float = -2.0
     """For each letter of a word that the language model does not know"""
     boost_nats: float = 0.6
-    """For each letter of a phrase"""
+    """For each letter of a phrase. These four were chosen on 300 recordings of ``train.tsv`` with
+    noise at 3 and 10 dB, at which the model hears as badly as it hears strangers, and on 50 phrases
+    an utterance: more boost gains little for phrases and harms speech that has nothing to do with
+    them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 An automaton over letters (Aho and Corasick 1975) whose matches begin and end between words. Every
 letter of a phrase earns a boost at once, so that the beam keeps it; it is paid back when the path
 leaves the phrase before its end (Zhao et al. 2019, "Shallow-Fusion End-to-End Contextual Biasing").
+Of two phrases that overlap the first counts, so that no letter is boosted twice.
 """
 
 from __future__ import annotations
@@ -73,3 +74,6 @@ def _link(bias, whole):  # type: ignore[no-untyped-def]
             bias.owed[node] = 0
         elif shorter > ROOT and bias.owed[shorter] == 0:
             bias.owed[node] = max(0, bias.owed[node] - trie.depth[shorter])
+        while shorter > ROOT and bias.owed[shorter] > bias.owed[node]:
+            shorter = bias.fail[shorter]
+        bias.fail[node] = shorter

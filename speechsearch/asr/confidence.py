@@ -42,7 +42,8 @@ class AnswerCalibration:
     The defaults: ``scripts/bench_confidence`` on every other speaker of ``phrases.tsv`` with the
     embedded model and the default ranking, each recording twice: with its sentence in the
     catalogue, and, counted as one in ten, without. Of two answers that fit alike, the one to clear
-    speech is the likelier wrong, so ``posterior`` counts against it. Another model or ranking needs its own.
+    speech is the likelier wrong, so ``posterior`` counts against it. Another model or ranking needs
+    its own.
     """
 
     bias: float = -1.72

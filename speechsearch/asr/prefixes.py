@@ -15,41 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from speechsearch.asr.bias import Bias, follow
 from speechsearch.asr.compiled import compiled
-from speechsearch.asr.lexicon import NO_WORD, Lexicon
-from speechsearch.asr.ngram import Nodes, advance
-from speechsearch.asr.trie import ROOT, step
+from speechsearch.asr.fusion import NODE, extend, worth
 
 NEVER = -np.inf
-OUT_OF_LEXICON = -1
-NODE = np.dtype(
-    [("parent", "i4"), ("letter", "i4"), ("depth", "i4"), ("lexicon", "i8"), ("history", "i8"),
-     ("bias", "i8"), ("words_nats", "f8"), ("ahead_nats", "f8"), ("bias_nats", "f8")]
-)  # fmt: skip
-"""A prefix: how it is spelt (parent, last letter, letters of the last word), where it stands in
-lexicon, language model and automaton, and what they add: for whole words, for the begun one, and
-for phrases."""
-
-
-class Sources(NamedTuple):
-    """What knows words, and what each counts for."""
-
-    model: Nodes
-    lexicon: Lexicon
-    bias: Bias
-    start: int
-    """The language model's first history"""
-    unknown: int
-    end: int
-    """Numbers of ``<unk>`` and ``</s>``"""
-    model_weight: float
-    word_nats: float
-    """For each word"""
-    letter_nats: float
-    """For each letter of a word that the lexicon lacks, beside that of ``<unk>``"""
-    boost_nats: float
-    """For each letter of a phrase"""
 
 
 class Alphabet(NamedTuple):
@@ -78,57 +47,6 @@ def add(a, b):  # type: ignore[no-untyped-def]
     if a < b:
         a, b = b, a
     return a if b == NEVER else a + np.log1p(np.exp(b - a))
-
-
-@compiled
-def _extend(node, letter, sources, delimiter, longer):  # type: ignore[no-untyped-def]
-    """Write into ``longer`` what ``node`` becomes by one more letter."""
-    lexicon = sources.lexicon
-    longer.letter = letter
-    state, boosted = follow(sources.bias, node.bias, letter)
-    longer.bias = state
-    longer.bias_nats = node.bias_nats + boosted * sources.boost_nats
-    if letter == delimiter:
-        history, nats = _finish(node, sources)
-        longer.history, longer.words_nats = history, node.words_nats + nats
-        longer.lexicon, longer.depth, longer.ahead_nats = ROOT, 0, 0.0
-        return
-    longer.history, longer.words_nats, longer.depth = node.history, node.words_nats, node.depth + 1
-    longer.lexicon = np.int64(OUT_OF_LEXICON)
-    if node.lexicon != OUT_OF_LEXICON:
-        longer.lexicon = step(lexicon.trie, node.lexicon, letter)
-    if longer.lexicon == OUT_OF_LEXICON:
-        nats = _unknown_nats(sources, longer.depth)
-    else:
-        nats = lexicon.ahead[longer.lexicon]
-    longer.ahead_nats = sources.model_weight * nats + sources.word_nats
-
-
-@compiled
-def _unknown_nats(sources, letters):  # type: ignore[no-untyped-def]
-    """Of a word of so many letters that the lexicon lacks, without history."""
-    return sources.model.log_prob[sources.unknown + 1] + sources.letter_nats * letters
-
-
-@compiled
-def _finish(node, sources):  # type: ignore[no-untyped-def]
-    """(history, nats) once the begun word is whole; nothing changes where none is begun."""
-    if node.depth == 0:
-        return node.history, 0.0
-    lexicon = sources.lexicon
-    word = np.int64(sources.unknown)
-    extra = sources.letter_nats * node.depth
-    if node.lexicon != OUT_OF_LEXICON and lexicon.word[node.lexicon] != NO_WORD:
-        word = np.int64(lexicon.word[node.lexicon])
-        extra = np.float64(lexicon.extra[node.lexicon])
-    history, nats = advance(sources.model, node.history, word)
-    return history, sources.model_weight * (nats + extra) + sources.word_nats
-
-
-@compiled
-def _worth(node):  # type: ignore[no-untyped-def]
-    """What language model and automaton add to the prefix's log-probability."""
-    return node.words_nats + node.ahead_nats + node.bias_nats
 
 
 @compiled
@@ -161,14 +79,14 @@ def _select(nodes, used, old, new, alphabet, sources, limits):  # type: ignore[n
     slots, columns, heard, score = new
     stay = _sums(in_blank, in_letter)
     for i in range(len(kept)):
-        stay[i] += _worth(nodes[kept[i]])
+        stay[i] += worth(nodes[kept[i]])
     floor = _floor(stay, score, limits)
     stays = np.flatnonzero(stay >= floor)[: limits.prefixes]
     begins = np.flatnonzero(score >= floor)[: limits.prefixes - len(stays)]
     for i, candidate in enumerate(begins):
         node = nodes[used + i]
         node.parent = kept[slots[candidate]]
-        _extend(nodes[node.parent], columns[candidate], sources, alphabet.delimiter, node)
+        extend(nodes[node.parent], columns[candidate], sources, alphabet.delimiter, node)
     return (
         np.concatenate((kept[stays], used + np.arange(len(begins)))),
         np.concatenate((in_blank[stays], np.full(len(begins), NEVER))),
@@ -183,24 +101,6 @@ def _sums(blank, letter):  # type: ignore[no-untyped-def]
     for i in range(len(blank)):
         whole[i] = add(blank[i], letter[i])
     return whole
-
-
-@compiled
-def close(nodes, kept, sources, delimiter):  # type: ignore[no-untyped-def]
-    """What language model and automaton add to each prefix when nothing follows, nats [kept]."""
-    added = np.empty(len(kept))
-    for i in range(len(kept)):
-        node = nodes[kept[i]]
-        history, nats = _finish(node, sources)
-        state, boosted = node.bias, np.int64(0)
-        if node.letter != delimiter:
-            state, boosted = follow(sources.bias, node.bias, delimiter)
-        if state > ROOT:
-            boosted -= sources.bias.owed[state]
-        end = advance(sources.model, history, sources.end)[1]
-        added[i] = node.words_nats + nats + sources.model_weight * end
-        added[i] += node.bias_nats + boosted * sources.boost_nats
-    return added
 
 
 @compiled
@@ -242,7 +142,7 @@ def _candidates(row, nodes, alphabet, sources, limits, prefixes):  # type: ignor
     longer = np.zeros(1, NODE)
     best = NEVER
     for i in range(len(kept)):
-        best = max(best, whole[i] + _worth(nodes[kept[i]]))
+        best = max(best, whole[i] + worth(nodes[kept[i]]))
     top, loudest, count = row.max(), best + row.max() - limits.behind_nats, 0
     for column in alphabet.shown:
         if row[column] < top - limits.letter_nats:
@@ -255,11 +155,11 @@ def _candidates(row, nodes, alphabet, sources, limits, prefixes):  # type: ignor
             ):
                 continue
             paths = (blank[i] if same else whole[i]) + row[column]
-            if paths == NEVER or paths + _worth(node) < loudest:
+            if paths == NEVER or paths + worth(node) < loudest:
                 continue
-            _extend(node, column, sources, alphabet.delimiter, longer[0])
+            extend(node, column, sources, alphabet.delimiter, longer[0])
             slots[count], columns[count], heard[count] = i, column, paths
-            score[count] = paths + _worth(longer[0])
+            score[count] = paths + worth(longer[0])
             count += 1
     return slots[:count], columns[:count], heard[:count], score[:count]
 

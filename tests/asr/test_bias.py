@@ -39,6 +39,8 @@ def run(phrases, text):
         (["ab", "ab ba"], "ab bb", 3),
         (["ba", "ab ba aa"], "ab ba bb", 3),
         (["ba", "ab ba aa"], "ab ba aa", 9),
+        (["a a"], "a a a", 4),
+        (["ab ba", "ba aa"], "ab ba aa", 6),
         ([], "ab", 0),
         (["", " "], "ab", 0),
     ],
