@@ -6,6 +6,7 @@ All spellings lie end to end in one array of states, a letter each; a frame is o
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +19,16 @@ BLOCK_STATES = 2048
 """States in one pass: rows of floats that stay near the core"""
 
 
-def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Machine code on first use, kept for the next process where a folder for it can be had."""
     try:
-        compiled: Callable[..., None] = njit(nogil=True, cache=True)(function)
+        compiled: Callable[..., Any] = njit(nogil=True, cache=True)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
         compiled = njit(nogil=True)(function)
     return compiled
 
 
-@_compiled
+@compiled
 def align(evidence, skips, blank, states, ends):  # type: ignore[no-untyped-def]
     """Best score of a path that ends in each state, skips on both sides included, into ``ends``.
 
@@ -51,7 +52,7 @@ def align(evidence, skips, blank, states, ends):  # type: ignore[no-untyped-def]
         _align_block(evidence, skips, blank, block, ends[low:high], carried, rows)
 
 
-@_compiled
+@compiled
 def _align_block(evidence, skips, blank, states, ends, carried, rows):  # type: ignore[no-untyped-def]  # noqa: PLR0913, PLR0917
     """One block: ``letter[s + 1]`` is the best path whose last frame is letter ``s``, ``pause[s +
     1]`` that whose last frame is the blank after it; slot 0 is the state before the block.
@@ -76,7 +77,7 @@ def _align_block(evidence, skips, blank, states, ends, carried, rows):  # type: 
         _leave_frame(here, there, coming, ends, row[blank], after[frame])
 
 
-@_compiled
+@compiled
 def _enter_letters(paths, prices, heard, skip, coming):  # type: ignore[no-untyped-def]
     """Each letter in the next frame: from itself, the letter or the blank before, or the start."""
     before, here, paused = paths
@@ -92,7 +93,7 @@ def _enter_letters(paths, prices, heard, skip, coming):  # type: ignore[no-untyp
         coming[s] = best + heard[s]
 
 
-@_compiled
+@compiled
 def _leave_frame(here, there, coming, ends, silence, rest):  # type: ignore[no-untyped-def]  # noqa: PLR0913, PLR0917
     """Move on by a frame: blanks follow their letters, letters become what is coming."""
     for s in range(here.shape[0]):

@@ -1,45 +1,52 @@
-"""The embedded index: tantivy files and the entries beside them, one version of a folder."""
+"""The embedded index: one version of a folder, a large layer and what was added or removed since.
+
+base/         the entries that were indexed together, see ``Layer``
+added/        those that came later; missing where none did
+removed.npy   int64, numbers of entries that were removed or replaced, ascending
+tantivy/      the words of all
+"""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import tantivy
+import numpy as np
+import numpy.typing as npt
 
 from speechsearch.errors import SearchIndexError
+from speechsearch.search.forms import spoken_forms
 from speechsearch.search.index import TextMatch
-from speechsearch.search.spelling import spellings
-from speechsearch.search.versions import current_version, new_version
+from speechsearch.search.layer import Chained, Layer
+from speechsearch.search.versions import (
+    Seen,
+    current_version,
+    link_files,
+    new_version,
+)
+from speechsearch.search.words import Words, clone_words, write_words
 from speechsearch.types import Entry
 
-SCHEMA_VERSION = 1
-ENTRIES = "entries.json"
-TANTIVY = "tantivy"
-PROGRESS_EVERY = 500
-WRITER_BYTES = 64_000_000
-FUZZY_FROM_LETTERS = 4
-MAX_WORDS = 40
-"""Words of a query that are searched; nobody says more in one breath."""
+SCHEMA_VERSION = 2
+BASE, ADDED, REMOVED, TANTIVY = "base", "added", "removed.npy", "tantivy"
+MERGE_ENTRIES = 2000
+MERGE_SHARE = 0.05
+"""An update rewrites the whole where more entries than this, and than this share of all, were
+added or removed since: until then its cost does not depend on how large the index is."""
 
-_entries_decoder = msgspec.json.Decoder(list[Entry])
-_words_analyzer = (
-    tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    .filter(tantivy.Filter.lowercase())
-    .filter(tantivy.Filter.ascii_fold())
-    .build()
-)
-_stems_analyzer = (
-    tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.simple())
-    .filter(tantivy.Filter.lowercase())
-    .filter(tantivy.Filter.ascii_fold())
-    .filter(tantivy.Filter.stemmer("english"))
-    .build()
-)
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What an update did."""
+
+    added: int
+    changed: int
+    removed: int
+    unknown: tuple[str, ...]
+    """Ids that were to be removed and are not there"""
 
 
 def build_index(
@@ -50,132 +57,125 @@ def build_index(
     ``progress`` hears the number of entries written. Raises SearchIndexError where the place cannot
     be written or holds something else; the version in use stays whole whatever happens.
     """
+    with _writing(out) as version:
+        _write_whole(entries, version, progress)
+
+
+def update_index(out: Path, entries: Sequence[Entry] = (), remove: Collection[str] = ()) -> Update:
+    """Add entries, or replace those with the same id, and remove some: a new version.
+
+    Raises SearchIndexError where there is no index, or it cannot be written.
+    """
+    wanted = {entry.id: entry for entry in entries}
+    with _writing(out) as version:
+        index = EmbeddedIndex.open(out)
+        places = {identity: index.number(identity) for identity in {*wanted, *remove}}
+        gone = {i: place for i, place in places.items() if place is not None}
+        removed = np.union1d(index.removed, np.array(sorted(gone.values()), np.int64))
+        layers = index.layers
+        later = [*(layers[1].entries if len(layers) > 1 else ()), *wanted.values()]
+        if len(later) + len(removed) > max(MERGE_ENTRIES, MERGE_SHARE * len(index)):
+            kept = (e for e in index if e.id not in places)
+            _write_whole([*kept, *wanted.values()], version, None)
+        else:
+            _write_later(index, version, later, removed, (list(gone), list(wanted.values())))
+    changed = len(wanted.keys() & gone.keys())
+    away = set(remove) - wanted.keys()
+    return Update(
+        added=len(wanted) - changed,
+        changed=changed,
+        removed=len(away & gone.keys()),
+        unknown=tuple(sorted(away - gone.keys())),
+    )
+
+
+class EmbeddedIndex:
+    """An index that is open; it stays as it was when another version becomes current."""
+
+    def __init__(
+        self, folder: Path, layers: Sequence[Layer], removed: npt.NDArray[np.int64], words: Words
+    ) -> None:
+        self.folder = folder
+        """Of the version"""
+        self.layers = layers
+        self.removed = removed
+        self.entries: Sequence[Entry] = Chained([layer.entries for layer in layers])
+        self._words = words
+        self._gone = frozenset(removed.tolist())
+        self.seen: Seen = frozenset()
+
+    @classmethod
+    def open(cls, path: Path, seen: Seen = frozenset()) -> EmbeddedIndex:
+        """The current version; raises SearchIndexError where it is missing or damaged.
+
+        ``seen``: that of an index already open, whose files need not be checked again.
+        """
+        version, seen = current_version(path, SCHEMA_VERSION, seen)
+        try:
+            folders = [version / BASE, version / ADDED]
+            layers = [Layer.load(folder) for folder in folders if folder.is_dir()]
+            index = cls(version, layers, np.load(version / REMOVED), Words(version / TANTIVY))
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            raise SearchIndexError(
+                f"the index at {path} cannot be opened: {error}",
+                hint=f"Build it: speechsearch index FILE --out {path}",
+            ) from error
+        index.seen = seen
+        return index
+
+    def __len__(self) -> int:
+        return len(self.entries) - len(self.removed)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (entry for n, entry in enumerate(self.entries) if n not in self._gone)
+
+    def number(self, identity: str) -> int | None:
+        """Position of the entry with this id; None where it is not there."""
+        return self._words.number(identity)
+
+    def search(self, query: str, limit: int) -> list[TextMatch]:
+        """Entries that share words with the query, best first; fuzzy, stemmed, last word prefix."""
+        return self._words.search(query, limit)
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[Path]:
     try:
         with new_version(out, SCHEMA_VERSION) as version:
-            (version / ENTRIES).write_bytes(msgspec.json.encode(list(entries)))
-            (version / TANTIVY).mkdir()
-            _write_tantivy(entries, version / TANTIVY, progress)
+            yield version
     except (OSError, ValueError) as error:
         raise SearchIndexError(
             f"the index cannot be written: {error}", hint=f"Check space and rights at {out}"
         ) from error
 
 
-class EmbeddedIndex:
-    """An index that is open; it stays as it was when another version becomes current."""
-
-    def __init__(self, entries: Sequence[Entry], index: tantivy.Index) -> None:
-        self.entries = entries
-        self._index = index
-        self._searcher = index.searcher()
-
-    @classmethod
-    def open(cls, path: Path) -> EmbeddedIndex:
-        """The current version; raises SearchIndexError where it is missing or damaged."""
-        version = current_version(path, SCHEMA_VERSION)
-        try:
-            entries = _entries_decoder.decode((version / ENTRIES).read_bytes())
-            index = tantivy.Index(_schema(), str(version / TANTIVY))
-            _register(index)
-            return cls(entries, index)
-        except (OSError, ValueError, msgspec.MsgspecError) as error:
-            raise SearchIndexError(
-                f"the index at {path} cannot be opened: {error}",
-                hint=f"Build it: speechsearch index FILE --out {path}",
-            ) from error
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-    def search(self, query: str, limit: int) -> list[TextMatch]:
-        """Entries that share words with the query, best first; fuzzy, stemmed, last word prefix."""
-        words = _words_analyzer.analyze(_folded(query))[:MAX_WORDS]
-        if not words or limit < 1:
-            return []
-        schema = self._index.schema
-        parts = [
-            _word_query(schema, word, is_last=place == len(words) - 1)
-            for place, word in enumerate(words)
-        ]
-        both = tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
-        found = self._searcher.search(both, limit).hits
-        return [
-            TextMatch(self._searcher.doc(address)["number"][0], score) for score, address in found
-        ]
-
-
-def _word_query(schema: Any, word: str, *, is_last: bool) -> Any:
-    """The best of the ways in which an entry may hold a word; title before everything else."""
-    query = tantivy.Query
-    (stem,) = _stems_analyzer.analyze(word)[:1] or [word]
-    ways = [
-        query.boost_query(query.term_query(schema, "title", word), 3.0),
-        query.boost_query(query.term_query(schema, "title_stems", stem), 2.0),
-        query.boost_query(query.term_query(schema, "rest_stems", stem), 0.7),
-    ]
-    if len(word) >= FUZZY_FROM_LETTERS:
-        ways.append(query.boost_query(query.fuzzy_term_query(schema, "title", word, 1), 1.5))
-    if is_last:
-        ways.append(
-            query.boost_query(query.fuzzy_term_query(schema, "title", word, 0, prefix=True), 1.5)
-        )
-    return query.disjunction_max_query(ways, 0.1)
-
-
-def _schema() -> Any:
-    builder = tantivy.SchemaBuilder()
-    builder.add_text_field("title", tokenizer_name="words")
-    builder.add_text_field("title_stems", tokenizer_name="stems")
-    builder.add_text_field("rest_stems", tokenizer_name="stems")
-    builder.add_unsigned_field("number", stored=True)
-    return builder.build()
-
-
-def _register(index: tantivy.Index) -> None:
-    index.register_tokenizer("words", _words_analyzer)
-    index.register_tokenizer("stems", _stems_analyzer)
-
-
-def _write_tantivy(
-    entries: Sequence[Entry], folder: Path, progress: Callable[[int], None] | None
+def _write_whole(
+    entries: Sequence[Entry], version: Path, progress: Callable[[int], None] | None
 ) -> None:
-    index = tantivy.Index(_schema(), str(folder))
-    _register(index)
-    writer = index.writer(WRITER_BYTES, 1)
-    for number, entry in enumerate(entries):
-        titles = _titles(entry)
-        rest = " ".join(_texts(entry.fields))
-        writer.add_document(
-            tantivy.Document(
-                title=_folded(titles), title_stems=titles, rest_stems=rest, number=number
-            )
-        )
-        if progress and number % PROGRESS_EVERY == PROGRESS_EVERY - 1:
-            progress(number + 1)
-    writer.commit()
-    writer.wait_merging_threads()
-    if progress:
-        progress(len(entries))
+    spoken = [spoken_forms(entry) for entry in entries]
+    Layer.of(entries, spoken).save(version / BASE)
+    np.save(version / REMOVED, np.zeros(0, np.int64))
+    (version / TANTIVY).mkdir()
+    rows = zip(range(len(entries)), entries, spoken, strict=True)
+    write_words(version / TANTIVY, rows, progress=progress)
 
 
-def _titles(entry: Entry) -> str:
-    """Title and aliases, then the words in which they are spoken otherwise than written."""
-    written = " ".join((entry.title, *entry.aliases))
-    known = set(_words_analyzer.analyze(_folded(written)))
-    spoken = _folded(" ".join(spellings(entry.title, entry.aliases))).split()
-    return " ".join([written, *dict.fromkeys(word for word in spoken if word not in known)])
-
-
-def _texts(value: object) -> list[str]:
-    """All words in the other fields, nested ones included."""
-    if isinstance(value, dict):
-        return [text for inner in value.values() for text in _texts(inner)]
-    if isinstance(value, list | tuple):
-        return [text for inner in value for text in _texts(inner)]
-    return [str(value)] if isinstance(value, str | int) else []
-
-
-def _folded(text: str) -> str:
-    """Apostrophes dropped, so that "alice's" and "alices" are one word, as they sound."""
-    whole = text.encode("utf-8", "replace").decode()
-    return re.sub(r"['\u2019]", "", unicodedata.normalize("NFC", whole))
+def _write_later(
+    index: EmbeddedIndex,
+    version: Path,
+    later: Sequence[Entry],
+    removed: npt.NDArray[np.int64],
+    change: tuple[Sequence[str], Sequence[Entry]],
+) -> None:
+    """Link the base; ``later`` are all entries of the new ``added``, the last ones those added."""
+    away, fresh = change
+    link_files(index.folder / BASE, version / BASE)
+    spoken = [spoken_forms(entry) for entry in later]
+    if later:
+        Layer.of(later, spoken).save(version / ADDED)
+    np.save(version / REMOVED, removed)
+    clone_words(index.folder / TANTIVY, version / TANTIVY)
+    first = len(index.entries)
+    rows = zip(range(first, first + len(fresh)), fresh, spoken[len(later) - len(fresh) :],
+               strict=True)  # fmt: skip
+    write_words(version / TANTIVY, rows, removed=away)

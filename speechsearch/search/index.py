@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+from speechsearch.search.layer import Layer
 from speechsearch.types import Entry
 
 
@@ -24,7 +28,17 @@ class Index(Protocol):
 
     @property
     def entries(self) -> Sequence[Entry]:
-        """All entries; matches name them by position."""
+        """All entries ever, those of the layers in a row; matches name them by position."""
+        ...
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        """The entries with how they are spoken."""
+        ...
+
+    @property
+    def removed(self) -> npt.NDArray[np.int64]:
+        """Positions of entries that are no longer there, ascending"""
         ...
 
     def search(self, query: str, limit: int) -> list[TextMatch]:
@@ -32,5 +46,5 @@ class Index(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Number of entries."""
+        """Number of entries that are there."""
         ...

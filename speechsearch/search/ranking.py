@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from speechsearch.search.alignment import Floats
+from speechsearch.search.candidates import Candidates
 from speechsearch.search.carrier import carrier_length
-from speechsearch.search.index import Index, TextMatch
-from speechsearch.search.shortlist import Numbers, Trigrams
-from speechsearch.search.sound import Sound, SoundOptions, Spellings, fits, greedy_letters, pack
-from speechsearch.search.spelling import letters, spellings
-from speechsearch.types import Entry, Hit, LogProbs
-
-MAKER_FIELDS = ("author", "authors", "artist", "director", "creator")
-"""Columns that say who made it; the first name before a comma is spoken"""
-Candidates = tuple[Spellings, Numbers]
-"""What is scored, and the number of each spelling's entry"""
+from speechsearch.search.forms import Forms
+from speechsearch.search.index import Index
+from speechsearch.search.shortlist import Numbers
+from speechsearch.search.sound import (
+    Evidence,
+    SoundOptions,
+    all_paths,
+    evidence,
+    explained,
+    greedy_letters,
+)
+from speechsearch.search.verdict import Verdict, VerdictOptions, confidence, verdict
+from speechsearch.types import Hit, LogProbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +30,41 @@ class RankingOptions:
     """How candidates are found and ordered."""
 
     limit: int = 10
-    floor: float = 0.36
-    """A best fit below it is no answer: of 367 phrases that are in the catalogue none fits so
-    badly, of utterances that ask for something else 80 %, of noise 97 %."""
     offered: float = 0.6
     """Further hits fit at least this share of the best one."""
-    text_weight: float = 0.1
-    """How much a full match of words adds to the fit: decides between titles that sound alike."""
+    text_nats: float = 1.0
+    """What a full match of words is worth: decides between titles that sound alike."""
     most_cells: int = 60_000_000
     """Frames times letters scored for one utterance, about 45 ms on one core of the machine in the
     README; a larger catalogue is first cut to a shortlist."""
-    shortlist: int = 300
-    """Most spellings taken for their letters, and most entries for their words"""
+    most_letters: int = 600_000
+    """Of a catalogue that is scored whole for a short utterance"""
+    shortlist: int = 1500
+    """Forms taken for their triples of letters"""
+    matches: int = 100
+    """Entries taken for their words"""
+    finalists: int = 100
+    """Forms, the best by their best path, that are compared by all their paths"""
     blank: int = 0
     """The model's blank"""
     sound: SoundOptions = field(default_factory=SoundOptions)
+    verdict: VerdictOptions = field(default_factory=VerdictOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Hits and what they are worth."""
+
+    hits: tuple[Hit, ...]
+    """Best first; empty where the verdict is that nothing fits"""
+    verdict: Verdict
+    confidence: float
+    """Probability that the first hit is what was asked for; 0 where there is none"""
+
+
+NOTHING = Ranking((), Verdict.NOTHING, 0.0)
+Shares = dict[int, float]
+"""How well each entry's words match, 1 for the best: by its number"""
 
 
 class Ranker:
@@ -53,89 +78,108 @@ class Ranker:
     ) -> None:
         self.index = index
         self._options = options or RankingOptions()
-        texts: list[str] = []
-        owners: list[int] = []
-        for number, entry in enumerate(index.entries):
-            spoken = _spoken(entry)
-            texts += spoken
-            owners += [number] * len(spoken)
-        self._spellings = pack(texts, vocabulary, self._options.sound)
-        self._trigrams = Trigrams(texts)
-        self._owners: Numbers = np.array(owners, np.int64)
-        self._columns = {column: letter.lower() for letter, column in vocabulary.items()}
+        self._candidates = Candidates(
+            index, vocabulary, self._options.sound, self._options.most_letters
+        )
 
-    def rank(self, text: str, log_probs: LogProbs | None, limit: int | None = None) -> list[Hit]:
-        """Hits, best first; none where nothing fits well enough.
+    def rank(
+        self,
+        text: str,
+        log_probs: LogProbs | None,
+        limit: int | None = None,
+        others: Sequence[tuple[str, float]] = (),
+    ) -> list[Hit]:
+        """The hits of ``answer``."""
+        return list(self.answer(text, log_probs, limit, others).hits)
+
+    def answer(
+        self,
+        text: str,
+        log_probs: LogProbs | None,
+        limit: int | None = None,
+        others: Sequence[tuple[str, float]] = (),
+    ) -> Ranking:
+        """Hits, best first, and how sure they are.
 
         ``log_probs`` [frames, letters] of the utterance, or None for a typed query, which is
-        ranked by its words alone.
+        ranked by its words alone. ``others`` are further readings of it, each with its weight
+        against that of ``text``, 1.
         """
         limit = self._options.limit if limit is None else limit
-        wanted = text[carrier_length(text) :]
-        matches = self.index.search(wanted, max(limit, self._options.shortlist))
         if log_probs is None:
-            return self._by_text(matches[:limit])
+            return self._by_text(self._shares([(text, 1.0)], limit), limit)
         blank = self._options.blank
-        heard = "".join(
-            self._columns.get(int(column), "?") for column in greedy_letters(log_probs, blank)
-        )
-        sound = Sound(log_probs, blank, carrier_length(heard))
-        return self._by_sound(matches, self._candidates(matches, heard, sound), sound, limit)
+        heard = self._candidates.letters(greedy_letters(log_probs, blank))
+        sound = evidence(log_probs, blank, carrier_length(heard), self._options.sound)
+        shares = self._shares([(text, 1.0), *others], self._options.matches)
+        return self._by_sound(sound, shares, limit)
 
     def warm_up(self) -> None:
-        """Compile the scorer."""
-        silence = np.full((2, 2), -1.0, np.float32)
-        fits(Sound(silence), pack(["a"], {"a": 1}, self._options.sound), self._options.sound)
+        """Compile the scorers, and bring the shortlist's files near."""
+        silence = np.full((3, self._candidates.columns.max() + 1), -4.0, np.float32)
+        sound = evidence(silence, self._options.blank, 0, self._options.sound)
+        room = (0, self._options.shortlist, 1)
+        all_paths(sound, self._candidates.pack(self._candidates.best(sound, _none(), room)))
 
-    def _by_text(self, matches: list[TextMatch]) -> list[Hit]:
-        best = matches[0].score if matches else 1.0
-        return [self._hit(match.number, match.score / best, "text") for match in matches]
+    def _shares(self, readings: Sequence[tuple[str, float]], limit: int) -> Shares:
+        """Words of every reading, each worth its weight."""
+        shares: Shares = {}
+        total = sum(weight for _, weight in readings)
+        for text, weight in readings:
+            matches = self.index.search(text[carrier_length(text) :], limit)
+            for match in matches:
+                share = weight / total * match.score / matches[0].score
+                shares[match.number] = shares.get(match.number, 0.0) + share
+        return shares
 
-    def _by_sound(
-        self, matches: list[TextMatch], candidates: Candidates, sound: Sound, limit: int
-    ) -> list[Hit]:
+    def _by_text(self, shares: Shares, limit: int) -> Ranking:
+        hits = tuple(self._hit(number, share, "text") for number, share in shares.items())[:limit]
+        return Ranking(hits, Verdict.FOUND, 1.0) if hits else NOTHING
+
+    def _by_sound(self, sound: Evidence, shares: Shares, limit: int) -> Ranking:
         options = self._options
-        scored, owners = candidates
-        fit = np.zeros(len(self.index), np.float32)
-        np.maximum.at(fit, owners, fits(sound, scored, options.sound))
-        if not len(fit) or fit.max() < options.floor:
-            return []
-        score = fit.copy()
-        for match in matches:
-            score[match.number] += options.text_weight * match.score / matches[0].score
-        score /= 1 + options.text_weight
-        order = np.argsort(-score, kind="stable")[:limit]
-        kept = [number for number in order if score[number] >= options.offered * score[order[0]]]
-        text_first = matches[0].number if matches else -1
-        sound_first = int(fit.argmax())
-        return [
-            self._hit(
-                int(number),
-                float(score[number]),
-                "text" if number == text_first != sound_first else "sound",
-            )
-            for number in kept
-        ]
+        named = np.array(sorted(shares), np.int64)
+        room = (options.most_cells, options.shortlist, options.finalists)
+        forms = self._candidates.best(sound, named, room)
+        if not len(forms) or not len(sound.frames):
+            return NOTHING
+        owners, heard = self._of_entries(forms, sound)
+        words = np.array([shares.get(int(owner), 0.0) for owner in owners], np.float32)
+        order = np.argsort(-(heard + options.text_nats * words), kind="stable")
+        fit = explained(sound, heard)[order]
+        sure = confidence(float(fit[0]), heard[order], options.verdict)
+        worth = verdict(sure, options.verdict)
+        if worth is Verdict.NOTHING:
+            return Ranking((), worth, 0.0)
+        scores = np.minimum.accumulate(fit)
+        kept = np.flatnonzero(scores >= options.offered * scores[0])[:limit]
+        first_by = {"sound": owners[heard.argmax()], "text": owners[words.argmax()]}
+        return Ranking(
+            tuple(
+                self._hit(
+                    int(owners[order[at]]),
+                    float(scores[at]),
+                    "text" if owners[order[at]] == first_by["text"] != first_by["sound"]
+                    and words.max() > 0 else "sound",
+                )
+                for at in kept
+            ),
+            worth,
+            sure,
+        )  # fmt: skip
 
-    def _candidates(self, matches: list[TextMatch], heard: str, sound: Sound) -> Candidates:
-        """All spellings while that is fast; above, those that share letters or words."""
-        if len(sound.log_probs) * len(self._spellings.letters) <= self._options.most_cells:
-            return self._spellings, self._owners
-        alike = self._trigrams.nearest(heard[sound.free_letters :], self._options.shortlist)
-        numbers = [*self._owners[alike], *(match.number for match in matches)]
-        chosen = np.flatnonzero(np.isin(self._owners, numbers))
-        return self._spellings.part(chosen), self._owners[chosen]
+    def _of_entries(self, forms: Forms, sound: Evidence) -> tuple[Numbers, Floats]:
+        """Entries and the best score of their forms in nats."""
+        scores = all_paths(sound, self._candidates.pack(forms))
+        owners, place = np.unique(forms.owners, return_inverse=True)
+        best = np.full(len(owners), -np.inf, np.float32)
+        np.maximum.at(best, place, scores)
+        return owners.astype(np.int64), best
 
     def _hit(self, number: int, score: float, why: str) -> Hit:
         entry = self.index.entries[number]
         return Hit(entry.id, entry.title, min(1.0, score), why, entry.url, entry.fields)
 
 
-def _spoken(entry: Entry) -> list[str]:
-    """How an entry may be asked for: its title, its aliases, and the title with who made it."""
-    spoken = list(spellings(entry.title, entry.aliases))
-    makers = (entry.fields.get(name) for name in MAKER_FIELDS)
-    maker = next((name for name in makers if isinstance(name, str) and name), "")
-    if spoken and maker:
-        spoken.append(letters(f"{spoken[0]} by {maker.split(',')[0]}"))
-    return spoken
+def _none() -> Numbers:
+    return np.zeros(0, np.int64)

@@ -1,9 +1,9 @@
-"""Titles scored against the sound itself: the best CTC alignment of each, whole or in part.
+"""Titles scored against the sound itself: how likely each makes what was heard, whole or in part.
 
-Max-product (Viterbi) over the states of CTC (Graves et al. 2006): a letter may follow itself, a
-blank, or another letter; here against a filler, the best letter of each frame, so that what is
-aligned costs ``lp[letter] - max(lp)`` a frame, and a perfect match nothing. Alignment is local, as
-Smith and Waterman (1981) align sequences:
+CTC over the letters of a title (Graves et al. 2006): a letter may follow itself, a blank, or
+another letter; here against a filler, the best letter of each frame, so that what is aligned costs
+``lp[letter] - max(lp)`` a frame, and a perfect match nothing. Alignment is local, as Smith and
+Waterman (1981) align sequences:
 
 - sound before and after the title is skipped, at a price for each letter the model heard in it,
   as far as it was sure of it
@@ -11,64 +11,77 @@ Smith and Waterman (1981) align sequences:
   up to a cap, and a little more inside a word
 
 so that the title which explains the whole utterance wins, and the longer part of a long title wins
-over a short one that happens to fit somewhere.
+over a short one that happens to fit somewhere. The best path is cheap and finds the candidates; the
+sum over all paths orders them, as a title that is misheard in many ways is still heard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from speechsearch.search.alignment import NEVER, Floats, align
+from speechsearch.search.forms import Forms
+from speechsearch.search.likelihood import add_paths
+from speechsearch.search.triples import SPACE
 from speechsearch.types import LogProbs
 
 
 @dataclass(frozen=True, slots=True)
 class SoundOptions:
-    """Prices in nats; chosen on non-native phrases, read sentences, and halves of them cut at
-    pauses, where a cap on missing letters bought both whole and cut ones.
+    """Prices in nats; chosen on non-native phrases, whole and cut at pauses. The two that matter,
+    ``scale`` and ``blank_discount_nats``, have a wide plateau: the same for each half of the
+    speakers.
     """
 
+    scale: float = 0.5
+    """Of the evidence against the prices: neighbouring frames hear the same and are no independent
+    witnesses"""
+    blank_discount_nats: float = 1.5
+    """Taken off the blank, of which a CTC model is too sure"""
     skip_nats: float = 6.0
     """For each letter heard outside the title"""
-    miss_nats: float = 1.0
+    carrier_nats: float = 3.0
+    """For all letters of a carrier phrase together"""
+    miss_nats: float = 0.5
     """For each letter of the title that is missing at its head or tail"""
-    most_miss_nats: float = 8.0
+    most_miss_nats: float = 6.0
     """For all missing letters at one end together"""
-    cut_nats: float = 1.0
+    cut_nats: float = 0.5
     """For a missing end between two words"""
-    cut_word_nats: float = 3.0
+    cut_word_nats: float = 2.0
     """For a missing end inside a word"""
-    worst_nats: float = 12.0
+    worst_nats: float = 20.0
     """No frame costs more: one bad frame must not rule a title out"""
     sure_blank: float = 0.98
     """Frames of blank at least so sure are heard once in a row"""
-    prior_letters: float = 2.0
-    """Letters of silence added to every utterance, so that short ones fit less easily"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sound:
-    """What titles are scored against."""
+class Evidence:
+    """An utterance as titles are scored against it."""
 
-    log_probs: LogProbs
-    """[frames, letters]"""
-    blank: int = 0
-    """Column of the blank"""
-    free_letters: int = 0
-    """Letters heard at the start that cost nothing to skip: a carrier phrase"""
+    frames: Floats
+    """[frames, columns], 0 for the best of a frame"""
+    before: Floats
+    """Price of the sound before each frame: [frames]"""
+    after: Floats
+    """Price of the sound after each frame: [frames]"""
+    whole: float
+    """Price of all the sound"""
+    blank: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spellings:
-    """Spellings end to end, one state a letter: what the scorer walks over. All [letters] but
-    ``starts`` [spellings + 1].
+class States:
+    """Forms end to end, one state a letter: what the scorer walks over. All [letters] but
+    ``starts`` [forms + 1].
     """
 
     letters: npt.NDArray[np.uint16]
+    """Columns of the log-probs"""
     starts: npt.NDArray[np.int64]
     after_blank: Floats
     """0, or NEVER for a first letter, which follows nothing"""
@@ -82,44 +95,28 @@ class Spellings:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def part(self, numbers: npt.NDArray[np.int64]) -> Spellings:
-        """Only the spellings with these numbers, in this order."""
-        lengths = self.starts[numbers + 1] - self.starts[numbers]
-        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        shift = np.repeat(self.starts[numbers] - starts[:-1], lengths)
-        where = np.arange(starts[-1]) + shift
-        return Spellings(
-            self.letters[where], starts, self.after_blank[where], self.after_letter[where],
-            self.enter[where], self.leave[where],
-        )  # fmt: skip
 
-
-def pack(
-    spellings: Sequence[str], vocabulary: Mapping[str, int], options: SoundOptions
-) -> Spellings:
-    """Spellings of lower-case letters and single spaces; letters the model lacks are left out.
-
-    ``vocabulary`` maps letters, of either case, and the space to columns of the log-probs.
+def pack(forms: Forms, columns: npt.NDArray[np.int64], options: SoundOptions) -> States:
+    """``columns`` [ALPHABET] is each letter's column of the log-probs; letters that the model
+    lacks, -1, are left out.
     """
-    columns = {letter.lower(): column for letter, column in vocabulary.items()}
-    space_column = columns.get(" ", -1)
-    texts = ["".join(c for c in spelling if c in columns) for spelling in spellings]
-    lengths = np.array([len(text) for text in texts], np.int64)
-    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    joined = "".join(texts)
-    letters = np.fromiter((columns[c] for c in joined), np.uint16, len(joined))
-    space = letters == space_column
-    before = np.arange(len(joined)) - np.repeat(starts[:-1], lengths)
+    letters = columns[forms.codes]
+    kept = letters >= 0
+    starts = np.concatenate([[0], np.cumsum(kept)])[forms.starts]
+    letters, lengths = letters[kept], np.diff(starts)
+    space = forms.codes[kept] == SPACE
+    before = np.arange(len(letters)) - np.repeat(starts[:-1], lengths)
     behind = np.repeat(lengths, lengths) - 1 - before
     first, last = before == 0, behind == 0
     repeated = np.concatenate([[False], letters[1:] == letters[:-1]])[: len(letters)]
-    return Spellings(
-        letters=letters,
+    free = np.float32(0)
+    return States(
+        letters=letters.astype(np.uint16),
         starts=starts,
-        after_blank=np.where(first, NEVER, np.float32(0)),
-        after_letter=np.where(first | repeated, NEVER, np.float32(0)),
-        enter=np.where(first, np.float32(0), -_missing(before, np.roll(space, 1), options)),
-        leave=np.where(last, np.float32(0), -_missing(behind, np.roll(space, -1), options)),
+        after_blank=np.where(first, NEVER, free),
+        after_letter=np.where(first | repeated, NEVER, free),
+        enter=np.where(first, free, -_missing(before, np.roll(space, 1), options)),
+        leave=np.where(last, free, -_missing(behind, np.roll(space, -1), options)),
     )
 
 
@@ -130,31 +127,63 @@ def greedy_letters(log_probs: LogProbs, blank: int) -> npt.NDArray[np.int64]:
     return letters
 
 
-def fits(sound: Sound, spellings: Spellings, options: SoundOptions) -> Floats:
-    """How much of the utterance each spelling explains: float32 [spellings], 0..1.
+def evidence(
+    log_probs: LogProbs, blank: int, carrier_letters: int, options: SoundOptions
+) -> Evidence:
+    """Frames against the filler, sure blanks in a row folded, and what skipping them costs.
 
-    1: every letter heard is the title's and the other way round; 0: it explains nothing. Costs
-    about frames times letters of all spellings.
+    ``log_probs`` [frames, columns]. A letter counts as much as the model is sure of it, so that
+    what it hears in noise, many letters and none for certain, is little to explain. So many
+    ``carrier_letters`` at the start cost little to skip.
     """
-    blank = sound.blank
-    evidence, heard = _evidence(sound.log_probs, blank, options)
-    if not len(spellings.letters) or not len(evidence):
-        return np.zeros(len(spellings), np.float32)
-    heard[np.flatnonzero(heard)[: sound.free_letters]] = 0
-    prices = heard * np.float32(options.skip_nats)
+    sure = log_probs[:, blank] >= np.log(options.sure_blank)
+    kept = log_probs[~(sure & np.concatenate([[False], sure[:-1]]))]
+    heard = _onsets(kept.argmax(axis=1), blank) * np.exp(kept.max(axis=1))
+    prices = (heard * options.skip_nats).astype(np.float32)
+    carrier = np.flatnonzero(heard)[:carrier_letters]
+    prices[carrier] *= min(1.0, options.carrier_nats / max(prices[carrier].sum(), 1e-6))
     skipped = np.cumsum(prices, dtype=np.float32)
-    ends = np.full(len(spellings.letters), NEVER, np.float32)
-    skips = (skipped - prices, skipped[-1] - skipped)
-    states = (spellings.letters, spellings.after_blank, spellings.after_letter, spellings.enter)
-    align(evidence, skips, blank, states, ends)
-    spoken = np.diff(spellings.starts) > 0
-    best = np.full(len(spellings), NEVER)
-    best[spoken] = np.maximum.reduceat(ends + spellings.leave, spellings.starts[:-1][spoken])
-    whole = skipped[-1] + options.skip_nats * options.prior_letters
-    explained: Floats = np.clip(
-        1 + (best - options.skip_nats * options.prior_letters) / whole, 0, 1
+    whole = float(skipped[-1]) if len(skipped) else 0.0
+    discounted = kept.copy()
+    discounted[:, blank] -= options.blank_discount_nats
+    against = discounted - discounted.max(axis=1, keepdims=True)
+    frames = options.scale * np.maximum(against, -options.worst_nats)
+    return Evidence(
+        np.ascontiguousarray(frames, np.float32), skipped - prices, whole - skipped, whole, blank
     )
-    return explained.astype(np.float32)
+
+
+def best_paths(sound: Evidence, states: States) -> Floats:
+    """Score of each form's best alignment in nats, <= 0, NEVER for an empty form: float32 [forms].
+
+    Costs about frames times letters of all forms.
+    """
+    ends = np.full(len(states.letters), NEVER, np.float32)
+    walked = (states.letters, states.after_blank, states.after_letter, states.enter)
+    align(sound.frames, (sound.before, sound.after), sound.blank, walked, ends)
+    spoken = np.diff(states.starts) > 0
+    best = np.full(len(states), NEVER)
+    if spoken.any():
+        best[spoken] = np.maximum.reduceat(ends + states.leave, states.starts[:-1][spoken])
+    return best
+
+
+def all_paths(sound: Evidence, states: States) -> Floats:
+    """Sum over each form's alignments in nats, NEVER where there is none: float32 [forms]."""
+    totals = np.full(len(states), NEVER, np.float32)
+    skips = (np.exp(-sound.before.astype(float)), np.exp(-sound.after.astype(float)))
+    walked = (states.letters, states.starts, states.after_letter, states.enter, states.leave)
+    add_paths(np.exp(sound.frames.astype(float)), skips, sound.blank, walked, totals)
+    return totals
+
+
+def explained(sound: Evidence, scores: Floats) -> Floats:
+    """How much of the utterance each score explains: float32 [forms], 0..1.
+
+    1: every letter heard is the title's and the other way round; 0: it explains nothing.
+    """
+    shares: Floats = np.clip(1 + scores / max(sound.whole, 1e-6), 0, 1)
+    return shares.astype(np.float32)
 
 
 def _missing(
@@ -164,20 +193,6 @@ def _missing(
     price = np.minimum(o.miss_nats * letters, o.most_miss_nats)
     priced: Floats = price + np.where(at_word, o.cut_nats, o.cut_word_nats)
     return priced.astype(np.float32)
-
-
-def _evidence(log_probs: LogProbs, blank: int, options: SoundOptions) -> tuple[Floats, Floats]:
-    """Frames against the filler, sure blanks in a row folded, and the letters heard in each.
-
-    A letter counts as much as the model is sure of it, so that what it hears in noise, many letters
-    and none for certain, is little to explain.
-    """
-    sure = log_probs[:, blank] >= np.log(options.sure_blank)
-    kept = log_probs[~(sure & np.concatenate([[False], sure[:-1]]))]
-    top = kept.max(axis=1, keepdims=True)
-    evidence = np.maximum(kept - top, -options.worst_nats)
-    heard = _onsets(kept.argmax(axis=1), blank) * np.exp(top[:, 0])
-    return np.ascontiguousarray(evidence, np.float32), heard.astype(np.float32)
 
 
 def _onsets(best: npt.NDArray[np.int64], blank: int) -> npt.NDArray[np.bool_]:

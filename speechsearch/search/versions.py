@@ -2,7 +2,7 @@
 
     DIR/current -> v-0123abcd           a symlink, replaced atomically
     DIR/v-0123abcd/manifest.json        schema and sha256 of every file of the version
-                   ...
+                   ...                  a file that did not change is a hard link to the last one's
     DIR/.lock                           held while a version is written
 
 A writer that dies, at whatever moment, leaves the current version whole and its lock released; what
@@ -30,6 +30,10 @@ CURRENT = "current"
 LOCK = ".lock"
 MANIFEST = "manifest.json"
 _OURS = re.compile(r"v-[0-9a-f]{8}(\.link)?")
+
+
+Seen = frozenset[tuple[int, int, int, int, str]]
+"""Files that were whole when they were read: device, inode, bytes, time of change, sha256"""
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -67,20 +71,23 @@ def new_version(out: Path, schema: int) -> Iterator[Path]:
         _make_current(version, out)
 
 
-def current_version(out: Path, schema: int) -> Path:
-    """The folder of the current version, every file of it as it was written.
+def current_version(out: Path, schema: int, seen: Seen = frozenset()) -> tuple[Path, Seen]:
+    """The folder of the current version, every file of it as it was written, and what was seen.
 
+    Files in ``seen`` are not read again: an update of a large index is opened in milliseconds.
     Raises SearchIndexError where it is missing, damaged or of another schema.
     """
     while True:
-        version = _target(out)
+        version = version_in_use(out)
         try:
             manifest = msgspec.json.decode((version / MANIFEST).read_bytes(), type=Manifest)
+            marks = {name: _mark(version / name, sum_) for name, sum_ in manifest.sha256.items()}
             whole = all(
-                _sha256(version / name) == written for name, written in manifest.sha256.items()
+                mark in seen or _sha256(version / name) == manifest.sha256[name]
+                for name, mark in marks.items()
             )
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            if _target(out) != version:  # two writes have passed meanwhile
+            if version_in_use(out) != version:  # two writes have passed meanwhile
                 continue
             raise SearchIndexError(
                 f"the index at {out} is damaged: {error}", hint=_advice(out)
@@ -91,10 +98,21 @@ def current_version(out: Path, schema: int) -> Path:
             raise SearchIndexError(
                 f"the index at {out} was written by another release", hint=_advice(out)
             )
-        return version
+        return version, frozenset(marks.values())
 
 
-def _target(out: Path) -> Path:
+def link_files(source: Path, target: Path) -> None:
+    """Give the new folder ``target`` the files of ``source`` without copying them."""
+    target.mkdir()
+    for path in source.iterdir():
+        os.link(path, target / path.name)
+
+
+def version_in_use(out: Path) -> Path:
+    """The folder of the current version, unchecked; cheap enough for every query.
+
+    Raises SearchIndexError where there is none.
+    """
     try:
         return out / (out / CURRENT).readlink()
     except OSError as error:
@@ -112,10 +130,27 @@ def _is_ours(path: Path) -> bool:
 def _seal(version: Path, schema: int) -> None:
     """Bring everything to the disk, and say what it is."""
     files = sorted(path for path in version.rglob("*") if path.is_file())
-    sums = {str(path.relative_to(version)): _sha256(path) for path in files}
+    names = [str(path.relative_to(version)) for path in files]
+    known = _known_sums(version.parent)
+    sums = {
+        name: known.get(path.stat().st_ino) or _sha256(path)
+        for name, path in zip(names, files, strict=True)
+    }
     (version / MANIFEST).write_bytes(msgspec.json.encode(Manifest(schema, sums)))
     for path in (*version.rglob("*"), version):
         _sync(path)
+
+
+def _known_sums(out: Path) -> dict[int, str]:
+    """Of the current version's files, by inode: what is linked need not be read again."""
+    if not (out / CURRENT).is_symlink():
+        return {}
+    before = version_in_use(out)
+    try:
+        sums = msgspec.json.decode((before / MANIFEST).read_bytes(), type=Manifest).sha256
+        return {(before / name).stat().st_ino: written for name, written in sums.items()}
+    except (OSError, msgspec.MsgspecError):
+        return {}
 
 
 def _make_current(version: Path, out: Path) -> None:
@@ -140,6 +175,11 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _mark(path: Path, written: str) -> tuple[int, int, int, int, str]:
+    s = path.stat()
+    return s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, written
 
 
 def _sha256(path: Path) -> str:

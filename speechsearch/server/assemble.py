@@ -14,7 +14,7 @@ from speechsearch.config import Settings, cache_dir
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Pipeline, PipelineOptions
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
-from speechsearch.search.embedded import EmbeddedIndex, build_index
+from speechsearch.search.embedded import SCHEMA_VERSION, EmbeddedIndex, build_index
 from speechsearch.search.ranking import Ranker, RankingOptions
 from speechsearch.search.versions import CURRENT
 from speechsearch.server.app import create_app
@@ -26,7 +26,7 @@ def demo_index() -> Path:
     """The demo catalogue's index; built in the cache when it is not there yet."""
     catalogue = demo_catalogue()
     version = hashlib.sha256(catalogue.read_bytes()).hexdigest()[:12]
-    folder = cache_dir() / f"demo-{version}"
+    folder = cache_dir() / f"demo-{version}-{SCHEMA_VERSION}"
     if not (folder / CURRENT).exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         build_index(read_catalogue(catalogue).entries, folder)

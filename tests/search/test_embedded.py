@@ -91,7 +91,7 @@ def test_a_missing_index_says_how_to_build_it(tmp_path):
 
 def test_a_damaged_index_is_refused(tmp_path):
     build_index(BOOKS, tmp_path / "i")
-    entries = tmp_path / "i" / "current" / "entries.json"
+    entries = tmp_path / "i" / "current" / "base" / "entries.jsonl"
     entries.write_bytes(entries.read_bytes().replace(b"Emma", b"Anna"))
     with pytest.raises(SearchIndexError, match="damaged"):
         EmbeddedIndex.open(tmp_path / "i")
