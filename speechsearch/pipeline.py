@@ -12,12 +12,14 @@ from typing import Protocol
 
 import numpy as np
 
+from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.gate import Gate
 from speechsearch.asr.model import AcousticModel
 from speechsearch.clock import Stopwatch
 from speechsearch.errors import ConfigError
-from speechsearch.search.ranking import Ranker
+from speechsearch.search.ranking import NOTHING, Ranker
+from speechsearch.search.spelling import spellings
 from speechsearch.turns import TurnOptions, is_one
 from speechsearch.types import (
     ONE_EAR,
@@ -25,6 +27,7 @@ from speechsearch.types import (
     Audio,
     Decoder,
     Hit,
+    Hypothesis,
     LogProbs,
     Result,
     SearchMode,
@@ -88,7 +91,7 @@ class Spoken:
 class PipelineOptions:
     """How the pipeline hears and searches; raises ConfigError for what this version has not."""
 
-    decoder: Decoder = Decoder.GREEDY
+    decoder: Decoder = Decoder.BEAM
     search: SearchMode = SearchMode.FULL
     second_pass: str = ONE_EAR
     post_roll_ms: float = 96
@@ -96,10 +99,6 @@ class PipelineOptions:
     turns: TurnOptions = field(default_factory=TurnOptions)
 
     def __post_init__(self) -> None:
-        if self.decoder is Decoder.BEAM:
-            raise ConfigError(
-                "this version has no beam decoder", hint="Use --decoder greedy (asr.decoder)"
-            )
         if self.second_pass != ONE_EAR:
             raise ConfigError(
                 f"this version has no second pass {self.second_pass!r}",
@@ -108,18 +107,24 @@ class PipelineOptions:
 
 
 class Pipeline:
-    """One model and one index, used by one thread at a time."""
+    """One model and one index, used by one thread at a time.
+
+    ``beam`` reads the text that is shown; without it, or with ``Decoder.GREEDY``, that is the best
+    letter of each frame.
+    """
 
     def __init__(
         self,
         model: AcousticModel,
         ranker: Ranker,
         *,
+        beam: BeamDecoder | None = None,
         options: PipelineOptions | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.model = model
         self.ranker = ranker
+        self._beam = beam
         self.options = options or PipelineOptions()
         self._observer = observer or Unobserved()
         self._gate = Gate()
@@ -154,14 +159,9 @@ class Pipeline:
         self._lap(watch, "decode")
         return self.conclude(spoken, log_probs, watch)
 
-    def glimpse(
-        self, sound: Utterance, log_probs: LogProbs, before: Result | None, watch: Stopwatch
-    ) -> Result:
-        """What an utterance that is still being spoken says so far, and what that asks for.
-
-        Hits are taken from the glimpse ``before`` where that heard the same words.
-        """
-        return self._read(sound, log_probs, watch, before)
+    def glimpse(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
+        """What an utterance that is still being spoken says so far, and what that asks for."""
+        return self._read(sound, log_probs, watch)
 
     def search(self, query: str, limit: int) -> tuple[list[Hit], dict[str, float]]:
         """Hits for a typed query, and its timings in milliseconds."""
@@ -174,35 +174,44 @@ class Pipeline:
         """Pay for first-time costs before the first speaker does."""
         self.model.warm_up()
         self.ranker.warm_up()
+        if self._beam:
+            self._beam.warm_up()
 
-    def _read(
-        self,
-        sound: Utterance,
-        log_probs: LogProbs,
-        watch: Stopwatch,
-        before: Result | None = None,
-    ) -> Result:
+    def _read(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
         """What the log-probs of ``sound`` say and ask for."""
         info = self.model.info
         offset_s = sound.start_sample / SAMPLE_RATE_HZ
-        hypothesis = greedy(log_probs, info.vocabulary, info.timing, offset_s)
-        verdict = self._gate.judge(hypothesis)
+        heard = greedy(log_probs, info.vocabulary, info.timing, offset_s)
+        verdict = self._gate.judge(heard)
         self._lap(watch, "hypothesis")
-        hits: Sequence[Hit] = ()
-        if before and before.text == hypothesis.text:
-            hits = before.hits
-        elif verdict.searchable:
+        found = NOTHING
+        if verdict.searchable:
             by_sound = self.options.search is SearchMode.FULL
-            hits = self.ranker.rank(hypothesis.text, log_probs if by_sound else None)
+            found = self.ranker.answer(heard.text, log_probs if by_sound else None)
         self._lap(watch, "search")
+        hypotheses: tuple[Hypothesis, ...] = ()
+        if verdict.is_speech:
+            hypotheses = self._readings(heard, log_probs, offset_s, found.hits)
+        self._lap(watch, "hypothesis")
         return Result(
             utterance=sound.number,
-            hypotheses=(hypothesis,) if verdict.is_speech else (),
-            hits=tuple(hits),
+            hypotheses=hypotheses,
+            hits=found.hits,
             timings_ms=watch.laps_ms,
             model=info.label,
             why_nothing="" if verdict.is_speech else verdict.reason,
+            answer_confidence=found.confidence,
         )
+
+    def _readings(
+        self, heard: Hypothesis, log_probs: LogProbs, offset_s: float, hits: Sequence[Hit]
+    ) -> tuple[Hypothesis, ...]:
+        """What was said, best first: read with the titles that the sound was found to fit."""
+        if self._beam is None or self.options.decoder is Decoder.GREEDY:
+            return (heard,)
+        titles = [title for hit in hits for title in spellings(hit.title)]
+        best, *others = self._beam.decode(log_probs, offset_s, self._beam.bias(titles))
+        return (best.hypothesis, *(replace(r.hypothesis, words=()) for r in others))
 
     def _lap(self, watch: Stopwatch, name: str) -> None:
         self._observer.stage(name, watch.lap(name))

@@ -148,6 +148,8 @@ class Result:
     ear: str = "ctc"
     continues: int | None = None
     """The earlier utterance that this one takes in"""
+    answer_confidence: float = 0.0
+    """Calibrated probability that the first hit is what was asked for, 0 where there is none"""
     why_nothing: str = ""
     """What the sound was taken for where there is no hypothesis"""
 

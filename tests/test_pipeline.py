@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.folder import find_model
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.audio.player import read_audio
@@ -49,7 +50,7 @@ def test_an_utterance_becomes_a_result_and_every_stage_is_seen(watched, fixtures
     result = pipeline.answer(spoken(read_audio(wanted.path), 32_000, 5)).result
     assert (result.utterance, result.hits[0].id) == (5, wanted.item)
     assert result.hypotheses[0].words[0].start_s > 2.0
-    assert watching.stages == ["decode", "hypothesis", "search"]
+    assert watching.stages == ["decode", "hypothesis", "search", "hypothesis"]
     assert result.timings_ms.keys() == {"decode", "hypothesis", "search"}
 
 
@@ -126,7 +127,23 @@ def test_search_by_text_finds_what_the_same_words_typed_would_find(parts, fixtur
     assert {hit.why for hit in result.hits} == {"text"}
 
 
-@pytest.mark.parametrize("options", [{"decoder": Decoder.BEAM}, {"second_pass": "tiny.en"}])
-def test_what_this_version_has_not_is_said_instead_of_left_out(options):
+def test_a_second_ear_that_is_not_there_is_said_instead_of_left_out():
     with pytest.raises(ConfigError, match="this version has no"):
-        PipelineOptions(**options)
+        PipelineOptions(second_pass="tiny.en")
+
+
+def test_the_beam_reads_with_the_title_that_was_found(parts, fixtures):
+    model, ranker = parts
+    beam = BeamDecoder(model.info.vocabulary, model.info.timing)
+    said = spoken(read_audio(fixtures.queries[0].path))
+    read = Pipeline(model, ranker, beam=beam).answer(said).result
+    spelt = (
+        Pipeline(model, ranker, beam=beam, options=PipelineOptions(decoder=Decoder.GREEDY))
+        .answer(said)
+        .result
+    )
+    assert read.text == "pride and prejudice"
+    assert spelt.text.startswith("prid and prej")
+    assert read.hits == spelt.hits
+    assert len(read.hypotheses) > 1
+    assert 0.5 < read.answer_confidence <= 1

@@ -19,6 +19,7 @@ def utterance_object(file: str, answer: Answer) -> dict[str, Any] | None:
         "utterance": final.utterance,
         "text": final.text,
         "confidence": round(final.confidence, 4),
+        "answer_confidence": round(final.answer_confidence, 4),
         "words": [_word(word) for word in final.words],
         "hits": [_hit(hit) for hit in final.hits],
         "timings_ms": answer.timings_ms,

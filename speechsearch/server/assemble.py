@@ -8,18 +8,27 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
+from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.folder import find_model
+from speechsearch.asr.model import ModelInfo
+from speechsearch.asr.ngram_file import load_ngram
 from speechsearch.asr.onnx import OnnxAcousticModel
-from speechsearch.config import Settings, cache_dir
+from speechsearch.config import Settings, cache_dir, default_models_dir
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Pipeline, PipelineOptions
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import SCHEMA_VERSION, EmbeddedIndex, build_index
+from speechsearch.search.index import Index
 from speechsearch.search.ranking import Ranker, RankingOptions
+from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
 from speechsearch.server.app import create_app
+from speechsearch.types import Decoder
 
+ENGLISH = Path("english-words") / "words.npz"
 MOST_THREADS = 2
+MOST_ENTRIES_NAMED = 50_000
+"""Of a larger catalogue the decoder knows no words but those of the language"""
 
 
 def demo_index() -> Path:
@@ -51,6 +60,18 @@ def pipeline_options(settings: Settings) -> PipelineOptions:
     )
 
 
+def _beam(settings: Settings, info: ModelInfo, index: Index) -> BeamDecoder:
+    """The decoder with the language model that is shipped, and the catalogue's own words."""
+    words: set[str] = set()
+    if len(index) <= MOST_ENTRIES_NAMED:
+        for entry in index.entries:
+            for title in spellings(entry.title, entry.aliases):
+                words.update(title.split())
+    folders = (settings.models_dir, default_models_dir())
+    shipped = [path for folder in folders if (path := folder / ENGLISH).exists()]
+    return BeamDecoder(info.vocabulary, info.timing, load_ngram((shipped or [ENGLISH])[0]), words)
+
+
 def build_app(settings: Settings) -> Starlette:
     """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
     options = pipeline_options(settings)
@@ -67,5 +88,6 @@ def build_app(settings: Settings) -> Starlette:
         RankingOptions(limit=settings.search.limit, blank=letters.blank_id),
     )
     metrics = Metrics(model.info.label)
-    pipeline = Pipeline(model, ranker, options=options, observer=metrics)
+    beam = _beam(settings, model.info, index) if options.decoder is Decoder.BEAM else None
+    pipeline = Pipeline(model, ranker, beam=beam, options=options, observer=metrics)
     return create_app(pipeline, metrics, settings.server)

@@ -38,7 +38,6 @@ class Glimpses:
         self._due = 0
         self._task: asyncio.Task[None] | None = None
         self._prefix = StablePrefix()
-        self._before: Result | None = None
         self._seq = 0
 
     def grew(self, session: ServerSession) -> None:
@@ -64,7 +63,6 @@ class Glimpses:
         """Tell the client what was heard of the utterance that is open, up to a position."""
         if sound.number != self._utterance or not heard.text:
             return
-        self._before = heard
         transcript = self._prefix.update(heard.text.split())
         self._seq += 1
         self._metrics.glimpsed("shown")
@@ -85,13 +83,13 @@ class Glimpses:
 
     def _begin(self, number: int) -> None:
         self._utterance, self._due, self._seq = number, 0, 0
-        self._prefix, self._before = StablePrefix(), None
+        self._prefix = StablePrefix()
 
     async def _look(self, sound: Utterance) -> None:
-        before, pipeline = self._before, self._answers.pipeline
+        pipeline = self._answers.pipeline
 
         def conclude(log_probs: LogProbs, watch: Stopwatch) -> Result:
-            return pipeline.glimpse(sound, log_probs, before, watch)
+            return pipeline.glimpse(sound, log_probs, watch)
 
         try:
             work = Work(sound.samples, conclude)

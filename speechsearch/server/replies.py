@@ -28,6 +28,7 @@ def answer_message(result: Result, ended: UtteranceEnded, wait_ms: float) -> m.F
         end_sample=ended.end_sample,
         endpoint_reason=ended.reason,
         continues=result.continues,
+        answer_confidence=result.answer_confidence,
     )
 
 

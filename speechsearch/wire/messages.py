@@ -202,6 +202,8 @@ class Final(Message, frozen=True, kw_only=True, tag="final"):
     endpoint_reason: str
     arm: str = "champion"
     continues: int | None = None
+    answer_confidence: float = 0.0
+    """Probability that the first hit is what was asked for"""
 
 
 class Revised(Message, frozen=True, kw_only=True, tag="revised"):

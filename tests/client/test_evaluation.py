@@ -110,7 +110,6 @@ def test_the_verb_writes_json_and_a_page_and_searches_by_what_it_was_told(fixtur
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--decoder", "beam"], "no beam decoder"),
         (["--second-pass", "tiny.en"], "no second pass"),
         (["--noise", "white"], "--snr"),
         (["--slice", "tone"], "no column 'tone'"),

@@ -6,7 +6,7 @@ import pytest
 from tests.serving import COMMAND
 
 KEYS = {
-    "file", "utterance", "text", "confidence", "words", "hits", "timings_ms", "model", "ear",
+    "file", "utterance", "text", "confidence", "answer_confidence", "words", "hits", "timings_ms", "model", "ear",
     "endpoint_reason", "continues",
 }  # fmt: skip
 
