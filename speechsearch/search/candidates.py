@@ -37,11 +37,6 @@ class Candidates:
         """What the scorer walks over."""
         return pack(forms, self.columns, self._options)
 
-    def letters(self, log_probs_columns: Numbers) -> str:
-        """The letters of some columns, ``?`` for what is none."""
-        place = {column: letter for letter, column in zip(LETTERS, self.columns, strict=True)}
-        return "".join(place.get(column, "?") for column in log_probs_columns)
-
     def best(self, sound: Evidence, entries: Numbers, room: tuple[int, int, int]) -> Forms:
         """The forms that may be meant, owners numbered through all layers.
 
@@ -61,7 +56,8 @@ class Candidates:
 
     def _near(self, sound: Evidence, entries: Numbers, limit: int) -> Forms:
         """Forms that share triples with the sound, and all forms of ``entries``."""
-        triples = triple_scores(sound.frames / self._options.scale, self.columns, sound.blank)
+        wanted = sound.frames[sound.carrier_frames :]
+        triples = triple_scores(wanted / self._options.scale, self.columns, sound.blank)
         parts = []
         for layer, first, end in zip(self._layers, self._firsts, self._firsts[1:], strict=False):
             near, _ = layer.shortlist.nearest(triples, limit)

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from speechsearch.search.alignment import NEVER, Floats, compiled
+from speechsearch.search.triples import LETTERS
+
 CARRIERS = (
     "find", "find me", "can you find", "search", "search for", "look for", "look up", "show me",
     "open", "play", "read", "give me", "get me", "i want", "i want to read", "i want to hear",
@@ -32,6 +40,58 @@ def carrier_length(heard: str) -> int:
             if followed and errors <= TOLERANCE * len(carrier) and worth > best:
                 best, length = worth, end + 1
     return length
+
+
+def skip_prices(
+    frames: Floats, prices: Floats, columns: npt.NDArray[np.int64], blank: int
+) -> Floats:
+    """Least price of all sound before each frame where it holds a carrier phrase: [frames + 1].
+
+    ``frames`` [frames, columns] against the best letter of each, ``prices`` [frames] of skipping
+    them, ``columns`` [ALPHABET] as everywhere. What is heard of the carrier costs what its best
+    path does, so it need not be spelt right; nor is it skipped where a title begins with its words.
+    """
+    least = np.full(len(frames) + 1, -NEVER, np.float32)
+    letters, starts = _carrier_letters(tuple(columns.tolist()))
+    if len(letters):
+        _follow(frames, prices, blank, letters, starts, least)
+    return least
+
+
+@lru_cache(maxsize=8)
+def _carrier_letters(
+    columns: tuple[int, ...],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Carriers with a space behind, end to end in columns; those the model can spell."""
+    spelt = [[columns[LETTERS.index(letter)] for letter in f"{carrier} "] for carrier in CARRIERS]
+    spelt = [letters for letters in spelt if min(letters) >= 0]
+    starts = np.concatenate([[0], np.cumsum([len(letters) for letters in spelt])])
+    return np.array([c for letters in spelt for c in letters], np.int64), starts.astype(np.int64)
+
+
+@compiled
+def _follow(frames, prices, blank, letters, starts, least):  # type: ignore[no-untyped-def]  # noqa: PLR0913, PLR0917
+    """Best path of each carrier, from the start of the sound; the space at its end may be missing.
+
+    ``letter[s + 1]``, ``pause[s + 1]`` as in ``alignment``; slot 0 is before the carrier.
+    """
+    for carrier in range(len(starts) - 1):
+        spelt = letters[starts[carrier] : starts[carrier + 1]]
+        size = len(spelt)
+        letter = np.full(size + 1, NEVER, np.float32)
+        pause = np.full(size + 1, NEVER, np.float32)
+        pause[0] = 0
+        for frame in range(len(frames)):
+            row = frames[frame]
+            for s in range(size, 0, -1):
+                before = letter[s - 1] if s == 1 or spelt[s - 1] != spelt[s - 2] else NEVER
+                coming = max(letter[s], before, pause[s - 1]) + row[spelt[s - 1]]
+                pause[s] = max(pause[s], letter[s]) + row[blank]
+                letter[s] = coming
+            pause[0] -= prices[frame]
+            least[frame + 1] = min(least[frame + 1], -max(letter[size], letter[size - 1]))
+    for frame in range(len(frames)):
+        least[frame + 1] = min(least[frame + 1], least[frame] + prices[frame])
 
 
 def _prefix_distances(carrier: str, heard: str) -> list[int]:

@@ -19,7 +19,6 @@ from speechsearch.search.sound import (
     all_paths,
     evidence,
     explained,
-    greedy_letters,
 )
 from speechsearch.search.verdict import Verdict, VerdictOptions, confidence, verdict
 from speechsearch.types import Hit, LogProbs
@@ -108,18 +107,20 @@ class Ranker:
         limit = self._options.limit if limit is None else limit
         if log_probs is None:
             return self._by_text(self._shares([(text, 1.0)], limit), limit)
-        blank = self._options.blank
-        heard = self._candidates.letters(greedy_letters(log_probs, blank))
-        sound = evidence(log_probs, blank, carrier_length(heard), self._options.sound)
+        sound = self._evidence(log_probs)
         shares = self._shares([(text, 1.0), *others], self._options.matches)
         return self._by_sound(sound, shares, limit)
 
     def warm_up(self) -> None:
         """Compile the scorers, and bring the shortlist's files near."""
         silence = np.full((3, self._candidates.columns.max() + 1), -4.0, np.float32)
-        sound = evidence(silence, self._options.blank, 0, self._options.sound)
+        sound = self._evidence(silence)
         room = (0, self._options.shortlist, 1)
         all_paths(sound, self._candidates.pack(self._candidates.best(sound, _none(), room)))
+
+    def _evidence(self, log_probs: LogProbs) -> Evidence:
+        options = self._options
+        return evidence(log_probs, options.blank, self._candidates.columns, options.sound)
 
     def _shares(self, readings: Sequence[tuple[str, float]], limit: int) -> Shares:
         """Words of every reading, each worth its weight."""

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speechsearch.search.alignment import NEVER, Floats, align
+from speechsearch.search.carrier import skip_prices
 from speechsearch.search.forms import Forms
 from speechsearch.search.likelihood import add_paths
 from speechsearch.search.triples import SPACE
@@ -44,7 +45,7 @@ class SoundOptions:
     skip_nats: float = 6.0
     """For each letter heard outside the title"""
     carrier_nats: float = 3.0
-    """For all letters of a carrier phrase together"""
+    """For a carrier phrase, beside what its sound costs"""
     miss_nats: float = 0.5
     """For each letter of the title that is missing at its head or tail"""
     most_miss_nats: float = 6.0
@@ -70,8 +71,10 @@ class Evidence:
     after: Floats
     """Price of the sound after each frame: [frames]"""
     whole: float
-    """Price of all the sound"""
+    """Price of all the sound, a carrier phrase apart"""
     blank: int
+    carrier_frames: int = 0
+    """What a carrier phrase clearly takes at the start"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,37 +123,31 @@ def pack(forms: Forms, columns: npt.NDArray[np.int64], options: SoundOptions) ->
     )
 
 
-def greedy_letters(log_probs: LogProbs, blank: int) -> npt.NDArray[np.int64]:
-    """Columns of the letters heard, repeats and blanks folded."""
-    best: npt.NDArray[np.int64] = log_probs.argmax(axis=1)
-    letters: npt.NDArray[np.int64] = best[_onsets(best, blank)]
-    return letters
-
-
 def evidence(
-    log_probs: LogProbs, blank: int, carrier_letters: int, options: SoundOptions
+    log_probs: LogProbs, blank: int, columns: npt.NDArray[np.int64], options: SoundOptions
 ) -> Evidence:
     """Frames against the filler, sure blanks in a row folded, and what skipping them costs.
 
     ``log_probs`` [frames, columns]. A letter counts as much as the model is sure of it, so that
-    what it hears in noise, many letters and none for certain, is little to explain. So many
-    ``carrier_letters`` at the start cost little to skip.
+    what it hears in noise, many letters and none for certain, is little to explain. A
+    carrier phrase at the start costs little. ``columns`` as for ``pack``.
     """
     sure = log_probs[:, blank] >= np.log(options.sure_blank)
     kept = log_probs[~(sure & np.concatenate([[False], sure[:-1]]))]
     heard = _onsets(kept.argmax(axis=1), blank) * np.exp(kept.max(axis=1))
     prices = (heard * options.skip_nats).astype(np.float32)
-    carrier = np.flatnonzero(heard)[:carrier_letters]
-    prices[carrier] *= min(1.0, options.carrier_nats / max(prices[carrier].sum(), 1e-6))
-    skipped = np.cumsum(prices, dtype=np.float32)
-    whole = float(skipped[-1]) if len(skipped) else 0.0
     discounted = kept.copy()
     discounted[:, blank] -= options.blank_discount_nats
     against = discounted - discounted.max(axis=1, keepdims=True)
     frames = options.scale * np.maximum(against, -options.worst_nats)
-    return Evidence(
-        np.ascontiguousarray(frames, np.float32), skipped - prices, whole - skipped, whole, blank
-    )
+    frames = np.ascontiguousarray(frames, np.float32)
+    skipped = np.concatenate([[0], np.cumsum(prices)]).astype(np.float32)
+    carried = options.carrier_nats + skip_prices(frames, prices, columns, blank)
+    before = np.minimum(skipped, carried)
+    end = int(np.argmax(skipped - carried))
+    clear = carried[end] < skipped[end] / 2
+    after = skipped[-1] - skipped[1:]
+    return Evidence(frames, before[:-1], after, float(before[-1]), blank, end if clear else 0)
 
 
 def best_paths(sound: Evidence, states: States) -> Floats:
