@@ -36,16 +36,17 @@ class TurnOptions:
 
     usual_ms: float = 288
     complete_ms: float = 224
-    """Once the best hit is as good as a whole title said well"""
+    """Once the answer is as sure as that to a whole title said well"""
     dangling_ms: float = 416
     """After a word that something follows"""
     slow_ms: float = 384
     """The longest that a speaker's habit asks for"""
-    complete_score: float = 0.85
-    sure_score: float = 0.6
-    """Two queries are told apart only where each finds something so good by itself"""
+    complete_confidence: float = 0.95
+    """Of an answer to a title that is whole: the head of one leaves rivals"""
+    sure_confidence: float = 0.5
+    """Two queries are told apart only where each is answered so surely by itself"""
     margin: float = 0.05
-    """By so much the two must explain the sound better than one sentence does"""
+    """By such a share the two must explain more of the sound than one sentence does"""
     most_joined_ms: float = 30_000
     """No longer sound is heard as one"""
 
@@ -97,7 +98,7 @@ def allow(heard: Result | None, habit: Habit, options: TurnOptions) -> Allowance
     words = heard.text.split()
     if words and words[-1] in DANGLING:
         return Allowance(options.dangling_ms, "dangling")
-    if _score(heard) >= options.complete_score:
+    if heard.answer_confidence >= options.complete_confidence:
         return Allowance(options.complete_ms, "complete")
     if habit.hangover_ms > options.usual_ms:
         return Allowance(min(habit.hangover_ms, options.slow_ms), "habit")
@@ -110,9 +111,9 @@ def is_one(first: Result, second: Result, joined: Result, options: TurnOptions) 
     Two queries only where each alone finds something sure, and both together explain their sound
     better, letter by letter, than one sentence explains all of it.
     """
-    scores = _score(first), _score(second)
-    if min(scores) < options.sure_score:
+    if min(first.answer_confidence, second.answer_confidence) < options.sure_confidence:
         return True
+    scores = _score(first), _score(second)
     letters = len(first.text), len(second.text)
     apart = sum(s * n for s, n in zip(scores, letters, strict=True)) / sum(letters)
     return apart < _score(joined) + options.margin

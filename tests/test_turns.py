@@ -11,7 +11,8 @@ OPTIONS = TurnOptions()
 
 def heard(text="", score=0.0):
     hits = (Hit("id", "title", score, "sound"),) if score else ()
-    return Result(1, (Hypothesis(text, 0.9),) if text else (), hits, {}, "model@1")
+    hypotheses = (Hypothesis(text, 0.9),) if text else ()
+    return Result(1, hypotheses, hits, {}, "model@1", answer_confidence=score)
 
 
 def habit(*pauses_ms):
@@ -25,7 +26,7 @@ def habit(*pauses_ms):
     ("result", "reason", "ms"),
     [
         (heard("moby dick"), "usual", OPTIONS.usual_ms),
-        (heard("moby dick", 0.95), "complete", OPTIONS.complete_ms),
+        (heard("moby dick", 0.97), "complete", OPTIONS.complete_ms),
         (heard("the picture of"), "dangling", OPTIONS.dangling_ms),
         (heard("the picture of", 0.95), "dangling", OPTIONS.dangling_ms),
         (heard(), "usual", OPTIONS.usual_ms),

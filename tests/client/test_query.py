@@ -6,8 +6,8 @@ import pytest
 from tests.serving import COMMAND
 
 KEYS = {
-    "file", "utterance", "text", "confidence", "answer_confidence", "words", "hits", "timings_ms", "model", "ear",
-    "endpoint_reason", "continues",
+    "file", "utterance", "text", "confidence", "answer_confidence", "words", "hits", "timings_ms",
+    "model", "ear", "endpoint_reason", "continues",
 }  # fmt: skip
 
 
