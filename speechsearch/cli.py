@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -27,6 +27,9 @@ from speechsearch.cli_shared import (
     reports,
 )
 from speechsearch.config import load_settings
+
+if TYPE_CHECKING:
+    from speechsearch.search.catalogue import CatalogueRead
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -135,27 +138,63 @@ def query(
 @app.command("index")
 @reports
 def index_command(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="JSONL, CSV or TSV catalogue")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the index goes")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="JSONL, CSV or TSV catalogue")
+    ] = None,
+    update: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Add these to the index, or replace those of the same id"
+        ),
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Take this out; may be given again")
+    ] = None,
 ) -> None:
-    """Build an index of a catalogue with `id`, `title` and any other columns.
+    """Build an index of a catalogue with `id`, `title` and any other columns, or change one.
 
-    Example: speechsearch index films.csv --out ./films
+    Examples: speechsearch index films.csv --out ./films
+    speechsearch index --out ./films --update new.csv --remove tt0111161
     """
+    if (file is None) == (update is None and not remove):
+        raise typer.BadParameter("give either FILE, or --update or --remove")
+    if file is not None:
+        _build(file, out)
+        return
+    from speechsearch.search.embedded import update_index
+
+    done = update_index(out, _catalogue(update).entries if update else (), remove or ())
+    output.print(f"{done.added} added, {done.changed} changed, {done.removed} removed in {out}")
+    for identity in done.unknown:
+        errors.print(f"there was no {identity} to remove", markup=False, soft_wrap=True)
+
+
+def _build(file: Path, out: Path) -> None:
+    from rich.progress import Progress
+
+    from speechsearch.search.embedded import build_index
+
+    read = _catalogue(file)
+    with Progress(console=errors) as progress:
+        writing = progress.add_task("indexing", total=len(read.entries))
+        build_index(read.entries, out, lambda done: progress.update(writing, completed=done))
+    output.print(f"{len(read.entries)} entries in {out}, {len(read.bad)} rows left out")
+
+
+def _catalogue(file: Path) -> CatalogueRead:
+    """Read a catalogue, progress and the rows left out on stderr."""
     from rich.progress import Progress
 
     from speechsearch.search.catalogue import read_catalogue
-    from speechsearch.search.embedded import build_index
 
     with Progress(console=errors) as progress:
         reading = progress.add_task("reading", total=None)
         read = read_catalogue(file, lambda row: progress.update(reading, completed=row))
         progress.update(reading, total=len(read.entries) + len(read.bad))
-        writing = progress.add_task("indexing", total=len(read.entries))
-        build_index(read.entries, out, lambda done: progress.update(writing, completed=done))
     for bad in read.bad:
         errors.print(f"{file}:{bad.line}: left out: {bad.reason}", markup=False, soft_wrap=True)
-    output.print(f"{len(read.entries)} entries in {out}, {len(read.bad)} rows left out")
+    return read
 
 
 @app.command()

@@ -56,8 +56,7 @@ class Candidates:
 
     def _near(self, sound: Evidence, entries: Numbers, limit: int) -> Forms:
         """Forms that share triples with the sound, and all forms of ``entries``."""
-        wanted = sound.frames[sound.carrier_frames :]
-        triples = triple_scores(wanted / self._options.scale, self.columns, sound.blank)
+        triples = triple_scores(sound.frames / self._options.scale, self.columns, sound.blank)
         parts = []
         for layer, first, end in zip(self._layers, self._firsts, self._firsts[1:], strict=False):
             near, _ = layer.shortlist.nearest(triples, limit)

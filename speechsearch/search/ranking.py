@@ -149,7 +149,7 @@ class Ranker:
         order = np.argsort(-(heard + options.text_nats * words), kind="stable")
         fit = explained(sound, heard)[order]
         sure = confidence(float(fit[0]), heard[order], options.verdict)
-        worth = verdict(sure, options.verdict)
+        worth = verdict(float(fit[0]), sure, options.verdict)
         if worth is Verdict.NOTHING:
             return Ranking((), worth, 0.0)
         scores = np.minimum.accumulate(fit)

@@ -73,8 +73,6 @@ class Evidence:
     whole: float
     """Price of all the sound, a carrier phrase apart"""
     blank: int
-    carrier_frames: int = 0
-    """What a carrier phrase clearly takes at the start"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,10 +142,8 @@ def evidence(
     skipped = np.concatenate([[0], np.cumsum(prices)]).astype(np.float32)
     carried = options.carrier_nats + skip_prices(frames, prices, columns, blank)
     before = np.minimum(skipped, carried)
-    end = int(np.argmax(skipped - carried))
-    clear = carried[end] < skipped[end] / 2
     after = skipped[-1] - skipped[1:]
-    return Evidence(frames, before[:-1], after, float(before[-1]), blank, end if clear else 0)
+    return Evidence(frames, before[:-1], after, float(before[-1]), blank)
 
 
 def best_paths(sound: Evidence, states: States) -> Floats:

@@ -84,7 +84,7 @@ def test_the_limit_is_kept(ranker):
 
 @pytest.mark.parametrize("text", ["moby", "nothing alike", ""])
 def test_a_large_catalogue_is_cut_first_to_what_shares_letters_or_words(index, text):
-    ranker = Ranker(index, VOCABULARY, RankingOptions(most_cells=1, shortlist=1))
+    ranker = Ranker(index, VOCABULARY, RankingOptions(most_cells=1, shortlist=2))
     assert ranker.rank(text, heard("find me mobi dik"))[0].id == "moby"
 
 

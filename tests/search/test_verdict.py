@@ -26,8 +26,13 @@ def test_entries_that_sound_the_same_do_not_make_one_another_doubtful():
     assert sure(0.9, -3, -3) == sure(0.9, -3)
 
 
-def test_the_verdict_falls_at_its_two_thresholds():
-    edges = [1.0, OPTIONS.found, OPTIONS.found - 1e-6, OPTIONS.offered, OPTIONS.offered - 1e-6]
-    assert [verdict(edge, OPTIONS) for edge in edges] == [
-        Verdict.FOUND, Verdict.FOUND, Verdict.DID_YOU_MEAN, Verdict.DID_YOU_MEAN, Verdict.NOTHING,
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("fit", "sure", "worth"),
+    [
+        (OPTIONS.floor, OPTIONS.found, Verdict.FOUND),
+        (OPTIONS.floor, OPTIONS.found - 1e-6, Verdict.DID_YOU_MEAN),
+        (OPTIONS.floor - 1e-6, 1.0, Verdict.NOTHING),
+    ],
+)
+def test_nothing_fits_below_the_floor_and_a_doubtful_first_hit_is_a_question(fit, sure, worth):
+    assert verdict(fit, sure, OPTIONS) is worth
