@@ -154,8 +154,8 @@ def index_command(
 ) -> None:
     """Build an index of a catalogue with `id`, `title` and any other columns, or change one.
 
-    Examples: speechsearch index films.csv --out ./films
-    speechsearch index --out ./films --update new.csv --remove tt0111161
+    Example: speechsearch index films.csv --out ./films
+    or later: speechsearch index --out ./films --update new.csv --remove tt0111161
     """
     if (file is None) == (update is None and not remove):
         raise typer.BadParameter("give either FILE, or --update or --remove")

@@ -6,7 +6,7 @@ utterance ─► log-probs ─► hypotheses ─► hits ─► result
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -106,25 +106,45 @@ class PipelineOptions:
             )
 
 
-class Pipeline:
-    """One model and one index, used by one thread at a time.
+@dataclass(frozen=True, slots=True, eq=False)
+class Finder:
+    """What is made of one version of an index.
 
     ``beam`` reads the text that is shown; without it, or with ``Decoder.GREEDY``, that is the best
     letter of each frame.
     """
 
+    ranker: Ranker
+    beam: BeamDecoder | None = None
+
+    def __call__(self) -> Finder:
+        """Itself: for an index that never changes."""
+        return self
+
+    def warm_up(self) -> Finder:
+        """Pay for first-time costs; returns itself."""
+        self.ranker.warm_up()
+        if self.beam:
+            self.beam.warm_up()
+        return self
+
+
+class Pipeline:
+    """One model and one catalogue, used by one thread at a time.
+
+    ``finder`` is asked before each answer, so that a catalogue may change under live queries.
+    """
+
     def __init__(
         self,
         model: AcousticModel,
-        ranker: Ranker,
+        finder: Callable[[], Finder],
         *,
-        beam: BeamDecoder | None = None,
         options: PipelineOptions | None = None,
         observer: Observer | None = None,
     ) -> None:
         self.model = model
-        self.ranker = ranker
-        self._beam = beam
+        self.finder = finder
         self.options = options or PipelineOptions()
         self._observer = observer or Unobserved()
         self._gate = Gate()
@@ -166,16 +186,14 @@ class Pipeline:
     def search(self, query: str, limit: int) -> tuple[list[Hit], dict[str, float]]:
         """Hits for a typed query, and its timings in milliseconds."""
         watch = Stopwatch()
-        hits = self.ranker.rank(query, None, limit)
+        hits = self.finder().ranker.rank(query, None, limit)
         self._lap(watch, "search")
         return hits, watch.laps_ms
 
     def warm_up(self) -> None:
         """Pay for first-time costs before the first speaker does."""
         self.model.warm_up()
-        self.ranker.warm_up()
-        if self._beam:
-            self._beam.warm_up()
+        self.finder().warm_up()
 
     def _read(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
         """What the log-probs of ``sound`` say and ask for."""
@@ -184,14 +202,16 @@ class Pipeline:
         heard = greedy(log_probs, info.vocabulary, info.timing, offset_s)
         verdict = self._gate.judge(heard)
         self._lap(watch, "hypothesis")
-        found = NOTHING
+        found, finder = NOTHING, self.finder()
         if verdict.searchable:
             by_sound = self.options.search is SearchMode.FULL
-            found = self.ranker.answer(heard.text, log_probs if by_sound else None)
+            found = finder.ranker.answer(heard.text, log_probs if by_sound else None)
         self._lap(watch, "search")
         hypotheses: tuple[Hypothesis, ...] = ()
         if verdict.is_speech:
-            hypotheses = self._readings(heard, log_probs, offset_s, found.hits)
+            hypotheses = (heard,)
+            if finder.beam and self.options.decoder is Decoder.BEAM:
+                hypotheses = _readings(finder.beam, log_probs, offset_s, found.hits)
         self._lap(watch, "hypothesis")
         return Result(
             utterance=sound.number,
@@ -203,15 +223,14 @@ class Pipeline:
             answer_confidence=found.confidence,
         )
 
-    def _readings(
-        self, heard: Hypothesis, log_probs: LogProbs, offset_s: float, hits: Sequence[Hit]
-    ) -> tuple[Hypothesis, ...]:
-        """What was said, best first: read with the titles that the sound was found to fit."""
-        if self._beam is None or self.options.decoder is Decoder.GREEDY:
-            return (heard,)
-        titles = [title for hit in hits for title in spellings(hit.title)]
-        best, *others = self._beam.decode(log_probs, offset_s, self._beam.bias(titles))
-        return (best.hypothesis, *(replace(r.hypothesis, words=()) for r in others))
-
     def _lap(self, watch: Stopwatch, name: str) -> None:
         self._observer.stage(name, watch.lap(name))
+
+
+def _readings(
+    beam: BeamDecoder, log_probs: LogProbs, offset_s: float, hits: Sequence[Hit]
+) -> tuple[Hypothesis, ...]:
+    """What was said, best first: read with the titles that the sound was found to fit."""
+    titles = [title for hit in hits for title in spellings(hit.title)]
+    best, *others = beam.decode(log_probs, offset_s, beam.bias(titles))
+    return (best.hypothesis, *(replace(reading.hypothesis, words=()) for reading in others))

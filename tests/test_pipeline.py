@@ -7,7 +7,7 @@ from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.audio.player import read_audio
 from speechsearch.config import default_models_dir
 from speechsearch.errors import ConfigError
-from speechsearch.pipeline import Pipeline, PipelineOptions, Spoken
+from speechsearch.pipeline import Finder, Pipeline, PipelineOptions, Spoken
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import EmbeddedIndex, build_index
 from speechsearch.search.ranking import Ranker
@@ -30,7 +30,7 @@ def parts(tmp_path_factory):
     build_index(read_catalogue(demo_catalogue()).entries, folder)
     letters = model.info.vocabulary
     vocabulary = {**letters.ids, " ": letters.delimiter_id}
-    return model, Ranker(EmbeddedIndex.open(folder), vocabulary)
+    return model, Finder(Ranker(EmbeddedIndex.open(folder), vocabulary))
 
 
 @pytest.fixture
@@ -133,14 +133,13 @@ def test_a_second_ear_that_is_not_there_is_said_instead_of_left_out():
 
 
 def test_the_beam_reads_with_the_title_that_was_found(parts, fixtures):
-    model, ranker = parts
+    model, finder = parts
     beam = BeamDecoder(model.info.vocabulary, model.info.timing)
+    reader = Finder(finder.ranker, beam)
     said = spoken(read_audio(fixtures.queries[0].path))
-    read = Pipeline(model, ranker, beam=beam).answer(said).result
+    read = Pipeline(model, reader).answer(said).result
     spelt = (
-        Pipeline(model, ranker, beam=beam, options=PipelineOptions(decoder=Decoder.GREEDY))
-        .answer(said)
-        .result
+        Pipeline(model, reader, options=PipelineOptions(decoder=Decoder.GREEDY)).answer(said).result
     )
     assert read.text == "pride and prejudice"
     assert spelt.text.startswith("prid and prej")

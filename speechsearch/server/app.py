@@ -96,7 +96,7 @@ def _presumed_load(pipeline: Pipeline) -> float:
     pipeline.warm_up()
     sound = np.random.default_rng(0).normal(0, 0.1, 4 * SAMPLE_RATE_HZ).astype(np.float32)
     watch = Stopwatch()
-    pipeline.ranker.rank("", pipeline.model.log_probs(sound))
+    pipeline.finder().ranker.rank("", pipeline.model.log_probs(sound))
     return 2 * watch.lap("answer") / 10_000
 
 

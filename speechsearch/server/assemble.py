@@ -15,10 +15,11 @@ from speechsearch.asr.ngram_file import load_ngram
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.config import Settings, cache_dir, default_models_dir
 from speechsearch.monitoring.metrics import Metrics
-from speechsearch.pipeline import Pipeline, PipelineOptions
+from speechsearch.pipeline import Finder, Pipeline, PipelineOptions
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
-from speechsearch.search.embedded import SCHEMA_VERSION, EmbeddedIndex, build_index
+from speechsearch.search.embedded import SCHEMA_VERSION, build_index
 from speechsearch.search.index import Index
+from speechsearch.search.live import Live
 from speechsearch.search.ranking import Ranker, RankingOptions
 from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
@@ -61,7 +62,10 @@ def pipeline_options(settings: Settings) -> PipelineOptions:
 
 
 def _beam(settings: Settings, info: ModelInfo, index: Index) -> BeamDecoder:
-    """The decoder with the language model that is shipped, and the catalogue's own words."""
+    """The decoder with the language model that is shipped, and the catalogue's own words.
+
+    Made once: the words of entries that come later are read by the titles that were found.
+    """
     words: set[str] = set()
     if len(index) <= MOST_ENTRIES_NAMED:
         for entry in index.entries:
@@ -78,16 +82,23 @@ def build_app(settings: Settings) -> Starlette:
     folder = find_model(settings.asr.model, [settings.models_dir])
     threads = settings.asr.threads or min(MOST_THREADS, _cores())
     model = OnnxAcousticModel.load(folder, threads)
-    index = EmbeddedIndex.open(
-        Path(settings.search.index) if settings.search.index else demo_index()
-    )
-    letters = model.info.vocabulary
-    ranker = Ranker(
+    metrics = Metrics(model.info.label)
+    where = Path(settings.search.index) if settings.search.index else demo_index()
+    beams: list[BeamDecoder] = []
+
+    def finder(index: Index) -> Finder:
+        if not beams and options.decoder is Decoder.BEAM:
+            beams.append(_beam(settings, model.info, index))
+        return Finder(_ranker(settings, model.info, index), *beams).warm_up()
+
+    pipeline = Pipeline(model, Live(where, finder).current, options=options, observer=metrics)
+    return create_app(pipeline, metrics, settings.server)
+
+
+def _ranker(settings: Settings, info: ModelInfo, index: Index) -> Ranker:
+    letters = info.vocabulary
+    return Ranker(
         index,
         {**letters.ids, " ": letters.delimiter_id},
         RankingOptions(limit=settings.search.limit, blank=letters.blank_id),
     )
-    metrics = Metrics(model.info.label)
-    beam = _beam(settings, model.info, index) if options.decoder is Decoder.BEAM else None
-    pipeline = Pipeline(model, ranker, beam=beam, options=options, observer=metrics)
-    return create_app(pipeline, metrics, settings.server)

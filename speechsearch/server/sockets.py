@@ -114,7 +114,8 @@ class Sockets:
             raise Unauthorized("the token is wrong", hint="Give the server's token: server.token")
         held, resumed = self._sessions.take(hello)
         facts = ServerFacts(
-            self._answers.pipeline.model.info.label, len(self._answers.pipeline.ranker.index)
+            self._answers.pipeline.model.info.label,
+            len(self._answers.pipeline.finder().ranker.index),
         )
         held.send_text = socket.send_text
         self._speakers[socket] = monotonic_s()
