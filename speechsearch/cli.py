@@ -144,9 +144,7 @@ def index_command(
     ] = None,
     update: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Add these to the index, or replace those of the same id"
-        ),
+        typer.Option(metavar="FILE", help="Add these, or replace those of the same id"),
     ] = None,
     remove: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Take this out; may be given again")
@@ -155,7 +153,8 @@ def index_command(
     """Build an index of a catalogue with `id`, `title` and any other columns, or change one.
 
     Example: speechsearch index films.csv --out ./films
-    or later: speechsearch index --out ./films --update new.csv --remove tt0111161
+
+    Example: speechsearch index --out ./films --update new.csv --remove tt0111161
     """
     if (file is None) == (update is None and not remove):
         raise typer.BadParameter("give either FILE, or --update or --remove")

@@ -3,6 +3,7 @@ import subprocess
 import pytest
 
 from speechsearch import __version__
+from speechsearch.search.embedded import EmbeddedIndex
 from tests.serving import COMMAND
 
 VERBS = ("serve", "listen", "query", "eval", "index", "devices", "models list", "models show",
@@ -54,3 +55,22 @@ def test_what_a_running_server_has_chosen_cannot_be_asked_of_it():
     said = run("query", "a.wav", "--search", "text", "--server", "ws://127.0.0.1:9")
     assert said.returncode == 1
     assert "leave --server out" in said.stderr
+
+
+def test_an_index_is_built_and_changed_entry_by_entry(tmp_path):
+    out = ("--out", str(tmp_path / "out"))
+    (tmp_path / "books.csv").write_text("id,title\n1,Emma\n2,Dracula\n")
+    (tmp_path / "new.csv").write_text("id,title\n2,Count Dracula\n3,The Odyssey\n")
+    assert "2 entries" in run("index", str(tmp_path / "books.csv"), *out).stdout
+    said = run(
+        "index", "--update", str(tmp_path / "new.csv"), "--remove", "1", "--remove", "9", *out
+    )
+    assert "1 added, 1 changed, 1 removed" in said.stdout
+    assert "no 9" in said.stderr
+    titles = sorted(entry.title for entry in EmbeddedIndex.open(tmp_path / "out"))
+    assert titles == ["Count Dracula", "The Odyssey"]
+
+
+def test_an_index_is_either_built_or_changed(tmp_path):
+    for arguments in ((), (str(tmp_path / "a.csv"), "--remove", "1")):
+        assert run("index", *arguments, "--out", str(tmp_path / "out")).returncode == 2

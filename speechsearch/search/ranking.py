@@ -33,8 +33,8 @@ class RankingOptions:
     """Further hits fit at least this share of the best one."""
     text_nats: float = 1.0
     """What a full match of words is worth: decides between titles that sound alike."""
-    most_cells: int = 60_000_000
-    """Frames times letters scored for one utterance, about 45 ms on one core of the machine in the
+    most_cells: int = 25_000_000
+    """Frames times letters scored for one utterance, about 20 ms on one core of the machine in the
     README; a larger catalogue is first cut to a shortlist."""
     most_letters: int = 600_000
     """Of a catalogue that is scored whole for a short utterance"""
