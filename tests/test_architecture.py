@@ -80,7 +80,7 @@ def test_a_wrong_import_would_be_seen():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_the_base_install_needs_no_extra(path):
-    needs_torch = path.name in {"positioned.py", "export.py", "shrink.py"}
+    needs_torch = path.name in {"positioned.py", "export.py", "shrink.py", "split.py"}
     for name, inside in imports(ast.parse(path.read_text())):
         if name.split(".")[0] in EXTRAS:
             assert inside or needs_torch, f"{name} is imported where there may be no extra"

@@ -153,7 +153,7 @@ async def level(
         os.sched_setaffinity(0, set(range(os.cpu_count() or 1)) - {SERVER_CORE})
         cpu_s, own_s, began_s = server_cost(server.pid)[0], own_cpu_s(), time.perf_counter()
         outcomes = [Outcome() for _ in range(speakers)]
-        rng = random.Random(0)  # noqa: S311
+        rng = random.Random(0)
         rounds = 1 + round(seconds / (len(recordings) * 8))
         async with asyncio.TaskGroup() as group:
             for outcome in outcomes:

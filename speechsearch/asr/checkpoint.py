@@ -31,6 +31,8 @@ class Checkpoint:
     vocabulary: Vocabulary
     timing: FrameTiming
     normalise: bool
+    local_features: bool
+    """Whether the convolutions have layer norms; group norm is the stock default."""
 
     @classmethod
     def open(cls, path: Path) -> Checkpoint:
@@ -44,6 +46,7 @@ class Checkpoint:
             vocabulary=_vocabulary(path, config),
             timing=_timing(path, config),
             normalise=_normalise(path),
+            local_features=config.get("feat_extract_norm") == "layer",
         )
 
 

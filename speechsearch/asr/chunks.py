@@ -18,6 +18,11 @@ class Piece:
     end_frame: int
     keep: slice
 
+    @property
+    def heard(self) -> slice:
+        """The frames heard."""
+        return slice(self.first_frame, self.end_frame)
+
 
 def pieces(frames: int, longest: int) -> list[Piece]:
     """Equal shares of ``frames`` with context on both sides, none over ``longest`` frames."""

@@ -1,7 +1,7 @@
 """Turn a checkpoint into a model folder that the base install runs ([torch] extra).
 
-torch -> ONNX (checked against torch) -> smaller graph -> gate on word error rate -> folder with
-half-precision safetensors, configuration and manifest.
+torch -> ONNX (checked against torch) -> smaller graph -> two halves, where features may be kept ->
+gate on word error rate -> folder with half-precision safetensors, configuration and manifest.
 """
 
 from __future__ import annotations
@@ -31,15 +31,18 @@ from speechsearch.asr.folder import (
     ModelFolder,
     file_entry,
 )
+from speechsearch.asr.graph import Graph
 from speechsearch.asr.model import ModelInfo
-from speechsearch.asr.onnx import OnnxAcousticModel, log_softmax, normalise
+from speechsearch.asr.normalisation import normalise
+from speechsearch.asr.onnx import OnnxAcousticModel, log_softmax
 from speechsearch.asr.positioned import WEIGHTS_FILE, load_torch, table_frames
 from speechsearch.asr.shrink import SMALLEST, Calibration, shrink
+from speechsearch.asr.split import split
 from speechsearch.asr.wer import Errors, count_errors
 from speechsearch.errors import ModelError
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs
 
-ONNX_FILE = "model.int8.onnx"
+ONNX_FILE, FRONT_FILE, ENCODER_FILE = "model.int8.onnx", "front.onnx", "encoder.int8.onnx"
 ONNX_TOLERANCE = 0.05
 """Highest difference of a logit (they span about 25) between torch and ONNX in float32. The closed
 form front end subtracts large numbers, which costs digits: 0.016 was measured at worst."""
@@ -84,6 +87,7 @@ def export(
         timing=read.timing,
         max_samples=_max_samples(model, read),
         normalise=read.normalise,
+        local_features=read.local_features,
     )
     manifest = _manifest(read, info, labels, sum(p.numel() for p in model.parameters()))
     out.mkdir(parents=True, exist_ok=True)
@@ -94,11 +98,20 @@ def export(
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "float32.onnx"
         to_onnx(model, whole, info)
-        shrink(whole, out / ONNX_FILE, info, calibration)
-        models = [OnnxAcousticModel.of_graph(path, info) for path in (whole, out / ONNX_FILE)]
+        shrink(whole, Path(scratch) / ONNX_FILE, info, calibration)
+        shipped = place_graphs(Path(scratch) / ONNX_FILE, out, info)
+        models = [OnnxAcousticModel.of_graphs(paths, info) for paths in ([whole], shipped)]
         gates = [gate(name, rows, models[0], models[1]) for name, rows in tables.items()]
     write_manifest(out, msgspec.structs.replace(manifest, word_error_rate=gates))
     return ModelFolder.open(out)
+
+
+def place_graphs(whole: Path, out: Path, info: ModelInfo) -> list[Path]:
+    """Put the graph that the base install runs into the folder: in halves, where features keep."""
+    if not info.local_features:
+        return [Path(shutil.copy(whole, out / ONNX_FILE))]
+    split(whole, out / FRONT_FILE, out / ENCODER_FILE, info.timing)
+    return [out / FRONT_FILE, out / ENCODER_FILE]
 
 
 def to_onnx(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> None:
@@ -186,7 +199,7 @@ def _max_samples(model: Wav2Vec2ForCTC, read: Checkpoint) -> int:
 
 def _compare(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> None:
     """At the shortest and the longest input, one between, and one sample to each frame edge."""
-    session = OnnxAcousticModel.of_graph(path, info).session
+    graph = Graph.load(path)
     timing, rng = info.timing, np.random.default_rng(0)
     edge = timing.samples(2)
     for samples in (
@@ -199,7 +212,7 @@ def _compare(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> None:
         audio = rng.standard_normal((1, samples), dtype=np.float32)
         with torch.inference_mode():
             expected = model(torch.from_numpy(audio)).logits.numpy()
-        difference = float(np.abs(session.run(None, {"input_values": audio})[0] - expected).max())
+        difference = float(np.abs(graph.run(audio) - expected).max())
         if difference > ONNX_TOLERANCE:
             raise ModelError(f"ONNX strays from torch by {difference:.3f} at {samples} samples")
 
@@ -227,7 +240,9 @@ def _manifest(read: Checkpoint, info: ModelInfo, labels: Labels, parameters: int
         receptive_field_samples=info.timing.receptive_field_samples,
         max_samples=info.max_samples,
         precision="int8 matrix products, other weights stored in float16 or float32",
-        onnx=ONNX_FILE,
+        onnx="" if info.local_features else ONNX_FILE,
+        front=FRONT_FILE if info.local_features else "",
+        encoder=ENCODER_FILE if info.local_features else "",
         files={},
         word_error_rate=[],
     )

@@ -1,4 +1,5 @@
-"""A model folder: a checkpoint in Hugging Face layout, its ONNX graph, and a manifest over both.
+"""A model folder: a checkpoint in Hugging Face layout, its ONNX graph whole or in two halves, and a
+manifest over all of it.
 
 ``manifest.json`` names every other file with its size and sha256. Weights are safetensors or ONNX;
 a folder with a pickle in it is refused, whatever its manifest says.
@@ -42,7 +43,7 @@ class GateResult(msgspec.Struct, frozen=True):
     cer_shipped: float
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``manifest.json``; unknown fields are ignored."""
 
     schema: int
@@ -57,10 +58,19 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     receptive_field_samples: int
     max_samples: int
     precision: str
-    onnx: str
-    """The graph that the base install runs."""
+    onnx: str = ""
+    """The graph that the base install runs, where it is one file."""
+    front: str = ""
+    """Where it is in two: [batch, samples] -> [batch, frames, channels] …"""
+    encoder: str = ""
+    """… and [1, frames, channels] -> [1, frames, letters]."""
     files: dict[str, FileEntry]
     word_error_rate: list[GateResult]
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """The files that the base install runs, one behind the other."""
+        return tuple(name for name in (self.onnx, self.front, self.encoder) if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +91,19 @@ class ModelFolder:
         info = ModelInfo(
             name=manifest.name,
             version=manifest.version,
-            sha256=manifest.files[manifest.onnx].sha256[:12],
+            sha256=_weights_hash(manifest)[:12],
             vocabulary=checkpoint.vocabulary,
             timing=checkpoint.timing,
             max_samples=manifest.max_samples,
             normalise=checkpoint.normalise,
+            local_features=checkpoint.local_features,
         )
         return cls(path, manifest, info)
 
     @property
-    def onnx_path(self) -> Path:
-        """The graph that the base install runs."""
-        return self.path / self.manifest.onnx
+    def graph_paths(self) -> tuple[Path, ...]:
+        """What the base install runs: the whole graph, or front and encoder."""
+        return tuple(self.path / name for name in self.manifest.graphs)
 
     def verify(self, names: Iterable[str] | None = None) -> None:
         """Compare the sha256 of the files (of all when no names are given).
@@ -112,6 +123,12 @@ def file_entry(path: Path) -> FileEntry:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return FileEntry(digest, path.stat().st_size)
+
+
+def _weights_hash(manifest: Manifest) -> str:
+    """Hexadecimal: the graph's sha256; of two, that of both sha256 in a row."""
+    hashes = [manifest.files[name].sha256 for name in manifest.graphs]
+    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def list_models(search_dirs: Sequence[Path]) -> list[ModelFolder]:
@@ -155,8 +172,13 @@ def _check_files(path: Path, manifest: Manifest) -> None:
             f"{path} holds {pickles[0]}, which may be a pickle and could run code",
             hint="Convert the weights to safetensors and remove it",
         )
-    if manifest.onnx not in manifest.files:
-        raise ModelError(f"{MANIFEST_FILE} in {path} does not list {manifest.onnx}", hint=_MADE_BY)
+    if manifest.graphs not in ((manifest.onnx,), (manifest.front, manifest.encoder)):
+        raise ModelError(
+            f"{MANIFEST_FILE} in {path} must name either onnx, or front and encoder", hint=_MADE_BY
+        )
+    for name in manifest.graphs:
+        if name not in manifest.files:
+            raise ModelError(f"{MANIFEST_FILE} in {path} does not list {name}", hint=_MADE_BY)
     for name, entry in manifest.files.items():
         file = path / name
         if Path(name).name != name:

@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
+from speechsearch.errors import AudioError
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs
 
 
@@ -46,6 +49,11 @@ class FrameTiming:
         """The least audio that gives so many (at least one) frames."""
         return (frames - 1) * self.stride_samples + self.receptive_field_samples
 
+    def span(self, frames: slice) -> slice:
+        """The samples that a run of (at least one) frames hears."""
+        start = frames.start * self.stride_samples
+        return slice(start, start + self.samples(frames.stop - frames.start))
+
     def start_s(self, frame: int) -> float:
         """When frame ``frame`` begins: one stride, centred in what the frame hears."""
         lead_samples = (self.receptive_field_samples - self.stride_samples) / 2
@@ -66,11 +74,37 @@ class ModelInfo:
     """The longest audio heard in one piece; anything longer is heard in overlapping pieces."""
     normalise: bool
     """Whether the input is brought to zero mean and unit variance per utterance."""
+    local_features: bool = False
+    """Whether a convolution feature depends on its receptive field alone, so that it may be kept
+    while the utterance grows; a group norm takes its statistics over all of the time."""
 
     @property
     def label(self) -> str:
         """How results and metrics name the model."""
         return f"{self.name}@{self.version}"
+
+
+def check_audio(samples: Audio) -> None:
+    """``AudioError`` unless float32 [samples] and finite."""
+    if samples.dtype != np.float32 or samples.ndim != 1:
+        raise AudioError(
+            f"Audio is {samples.dtype} of {samples.ndim} dimensions",
+            hint="Give float32 of one dimension, 16 kHz mono, -1..1",
+        )
+    if not np.isfinite(samples).all():
+        raise AudioError("Audio holds NaN or infinity", hint="Check the source of the samples")
+
+
+class Listening(Protocol):
+    """Hears one utterance while it grows; one thread at a time."""
+
+    def log_probs(self, samples: Audio) -> LogProbs:
+        """Float32 [frames, letters] for all of the utterance so far, float32 [samples].
+
+        Each call's audio begins with that of the call before; audio that does not is heard anew.
+        Raises ``AudioError`` for audio that is not finite float32 of one dimension.
+        """
+        ...
 
 
 class AcousticModel(Protocol):
@@ -89,7 +123,14 @@ class AcousticModel(Protocol):
         ...
 
     def log_probs_of(self, sounds: Sequence[Audio]) -> list[LogProbs]:
-        """What ``log_probs`` gives for each of ``sounds``, which are equally long."""
+        """What ``log_probs`` gives for each, in their order; equally long ones may share the work.
+
+        Raises ``AudioError`` as ``log_probs`` does.
+        """
+        ...
+
+    def listen(self) -> Listening:
+        """Begin an utterance that is to be heard while it is spoken."""
         ...
 
     def warm_up(self) -> None:

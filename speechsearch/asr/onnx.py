@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 
 from speechsearch.asr.chunks import Piece, pieces
 from speechsearch.asr.folder import ModelFolder
-from speechsearch.asr.model import ModelInfo
-from speechsearch.errors import AudioError, ModelError
+from speechsearch.asr.graph import Batch, Graph
+from speechsearch.asr.model import Listening, ModelInfo, check_audio
+from speechsearch.asr.normalisation import normalise
+from speechsearch.asr.streaming import Rehearing, Streaming
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs
-
-_VARIANCE_FLOOR = 1e-7
-"""As in transformers' Wav2Vec2FeatureExtractor."""
-
-
-def normalise(samples: Audio) -> Audio:
-    """Zero mean and unit variance over the whole utterance."""
-    scale = np.sqrt(samples.var(dtype=np.float64) + _VARIANCE_FLOOR)
-    normalised: Audio = ((samples - samples.mean(dtype=np.float64)) / scale).astype(np.float32)
-    return normalised
 
 
 def log_softmax(logits: LogProbs) -> LogProbs:
@@ -34,44 +25,26 @@ def log_softmax(logits: LogProbs) -> LogProbs:
     return result
 
 
-def check_audio(samples: Audio) -> None:
-    """``AudioError`` unless float32 [samples] and finite."""
-    if samples.dtype != np.float32 or samples.ndim != 1:
-        raise AudioError(
-            f"Audio is {samples.dtype} of {samples.ndim} dimensions",
-            hint="Give float32 of one dimension, 16 kHz mono, -1..1",
-        )
-    if not np.isfinite(samples).all():
-        raise AudioError("Audio holds NaN or infinity", hint="Check the source of the samples")
-
-
 @dataclass(frozen=True, slots=True)
 class OnnxAcousticModel:
     """An ``AcousticModel``; several threads may call it at once."""
 
     info: ModelInfo
-    session: ort.InferenceSession
-    input_name: str
+    graphs: tuple[Graph, ...]
+    """[1, samples] -> [1, frames, letters] whole, or in two: front and encoder."""
 
     @classmethod
     def load(cls, folder: ModelFolder, threads: int = 1) -> OnnxAcousticModel:
-        """Check the graph's hash and start it; ``ModelError`` when it is damaged or unfit."""
-        folder.verify([folder.manifest.onnx])
-        return cls.of_graph(folder.onnx_path, folder.info, threads)
+        """Check the graphs' hashes and start them; ``ModelError`` when damaged or unfit."""
+        folder.verify(folder.manifest.graphs)
+        return cls.of_graphs(folder.graph_paths, folder.info, threads)
 
     @classmethod
-    def of_graph(cls, path: Path, info: ModelInfo, threads: int = 1) -> OnnxAcousticModel:
-        """Start a graph [1, samples] -> [1, frames, letters] of a model not yet in a folder."""
-        try:
-            session = ort.InferenceSession(
-                path, _options(threads), providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's errors share no other base
-            raise ModelError(
-                f"ONNX Runtime does not take {path}: {error}",
-                hint="Use onnxruntime>=1.20, or make the folder again with scripts/make_model",
-            ) from error
-        return cls(info, session, session.get_inputs()[0].name)
+    def of_graphs(
+        cls, paths: Sequence[Path], info: ModelInfo, threads: int = 1
+    ) -> OnnxAcousticModel:
+        """Start the graph or graphs of a model not yet in a folder."""
+        return cls(info, tuple(Graph.load(path, threads) for path in paths))
 
     def warm_up(self) -> None:
         """Run one second of silence, so that the first utterance pays for no set-up."""
@@ -79,38 +52,70 @@ class OnnxAcousticModel:
 
     def log_probs(self, samples: Audio) -> LogProbs:
         """Float32 [frames, letters]; over ``max_samples`` in overlapping pieces, never cut."""
-        check_audio(samples)
-        timing = self.info.timing
-        frames = timing.frames(len(samples))
-        if frames == 0:
-            return np.zeros((0, len(self.info.vocabulary.letters)), dtype=np.float32)
-        heard = normalise(samples) if self.info.normalise else samples
-        plan = pieces(frames, timing.frames(self.info.max_samples))
-        return np.concatenate([self._piece(heard, piece) for piece in plan])
+        [log_probs] = self.log_probs_of([samples])
+        return log_probs
 
     def log_probs_of(self, sounds: Sequence[Audio]) -> list[LogProbs]:
-        """One by one: on a CPU a batch takes as long as its parts."""
-        return [self.log_probs(samples) for samples in sounds]
+        """As ``log_probs`` for each, exactly; equally long ones pass the front together.
 
-    def _piece(self, heard: Audio, piece: Piece) -> LogProbs:
+        They pass the encoder one by one: an int8 product takes its scale from all that it is given,
+        so that a neighbour would move the rounding, and on one thread a batch saves it nothing.
+        """
+        heard = [self._prepared(samples) for samples in sounds]
+        if not self._halved:
+            return [self._whole(sound) for sound in heard]
+        return [self.encode(features) for features in self._features_of(heard)]
+
+    def listen(self) -> Listening:
+        """Features are kept where the graph is in two and they depend on their own sound alone."""
+        return Streaming(self) if self._halved and self.info.local_features else Rehearing(self)
+
+    def features(self, heard: Audio) -> Batch:
+        """Float32 [frames, channels] of prepared audio, in two halves only."""
+        [features] = self._features_of([heard])
+        return features
+
+    def encode(self, features: Batch) -> LogProbs:
+        """Float32 [frames, letters] of [frames, channels], in two halves only."""
+        return self._in_pieces(
+            len(features), lambda piece: self.graphs[1].run(features[None, piece.heard])
+        )
+
+    @property
+    def _halved(self) -> bool:
+        return len(self.graphs) == 2
+
+    def _prepared(self, samples: Audio) -> Audio:
+        check_audio(samples)
+        return normalise(samples) if self.info.normalise and samples.size else samples
+
+    def _whole(self, heard: Audio) -> LogProbs:
         timing = self.info.timing
-        start = piece.first_frame * timing.stride_samples
-        span = timing.samples(piece.end_frame - piece.first_frame)
-        batch = heard[None, start : start + span]
-        logits: Any = self.session.run(None, {self.input_name: batch})[0]
-        return log_softmax(logits[0, piece.keep].astype(np.float32, copy=False))
+        return self._in_pieces(
+            timing.frames(len(heard)),
+            lambda piece: self.graphs[0].run(heard[None, timing.span(piece.heard)]),
+        )
 
+    def _in_pieces(self, frames: int, logits: Callable[[Piece], Batch]) -> LogProbs:
+        longest = self.info.timing.frames(self.info.max_samples)
+        plan = pieces(frames, longest) if frames else []
+        heard = [log_softmax(logits(piece)[0, piece.keep]) for piece in plan]
+        nothing = np.zeros((0, len(self.info.vocabulary.letters)), dtype=np.float32)
+        return np.concatenate([nothing, *heard])
 
-def _options(threads: int) -> ort.SessionOptions:
-    """No arena and no memory pattern: with every length different they only grow.
+    def _features_of(self, heard: Sequence[Audio]) -> list[Batch]:
+        alike: dict[int, list[int]] = defaultdict(list)
+        for i, sound in enumerate(heard):
+            alike[len(sound)].append(i)
+        made: dict[int, Batch] = {}
+        for indices in alike.values():
+            made |= zip(indices, self._front(np.stack([heard[i] for i in indices])), strict=True)
+        return [made[i] for i in range(len(heard))]
 
-    No spinning: idle workers would take the cores that capture and search need.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.enable_cpu_mem_arena = False
-    options.enable_mem_pattern = False
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
+    def _front(self, sounds: Batch) -> Batch:
+        """[sounds, samples] -> [sounds, frames, channels]; no more at once than one piece."""
+        timing = self.info.timing
+        frames, longest = timing.frames(sounds.shape[1]), timing.frames(self.info.max_samples)
+        spans = [slice(i, min(i + longest, frames)) for i in range(0, frames, longest)]
+        made = [self.graphs[0].run(sounds[:, timing.span(span)]) for span in spans]
+        return np.concatenate(made, axis=1) if made else np.zeros((len(sounds), 0, 0), np.float32)

@@ -55,7 +55,7 @@ def shrink(source: Path, target: Path, info: ModelInfo, calibration: Calibration
     reference = _outputs(source, info, calibration)
 
     def sensitive(path: Path) -> bool:
-        model = OnnxAcousticModel.of_graph(path, info)
+        model = OnnxAcousticModel.of_graphs([path], info)
         return calibration.sensitive(reference, model.log_probs)
 
     trial = target.with_suffix(".trial.onnx")
@@ -78,7 +78,7 @@ def shrink(source: Path, target: Path, info: ModelInfo, calibration: Calibration
 
 
 def _outputs(path: Path, info: ModelInfo, calibration: Calibration) -> list[LogProbs]:
-    model = OnnxAcousticModel.of_graph(path, info)
+    model = OnnxAcousticModel.of_graphs([path], info)
     return [model.log_probs(samples) for samples in calibration.recordings]
 
 

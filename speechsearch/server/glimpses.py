@@ -38,6 +38,7 @@ class Glimpses:
         self._due = 0
         self._task: asyncio.Task[None] | None = None
         self._prefix = StablePrefix()
+        self._listening = answers.pipeline.model.listen()
         self._seq = 0
 
     def grew(self, session: ServerSession) -> None:
@@ -84,6 +85,7 @@ class Glimpses:
     def _begin(self, number: int) -> None:
         self._utterance, self._due, self._seq = number, 0, 0
         self._prefix = StablePrefix()
+        self._listening = self._answers.pipeline.model.listen()
 
     async def _look(self, sound: Utterance) -> None:
         pipeline = self._answers.pipeline
@@ -92,7 +94,7 @@ class Glimpses:
             return pipeline.glimpse(sound, log_probs, watch)
 
         try:
-            work = Work(sound.samples, conclude)
+            work = Work(sound.samples, conclude, self._listening.log_probs)
             heard = await self._answers.submit(work, Priority.PARTIAL, self).outcome
         except SpeechsearchError:
             heard = None

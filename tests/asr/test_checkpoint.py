@@ -25,6 +25,13 @@ def test_shape_letters_and_normalisation_come_from_the_files(checkpoint):
     assert not read.normalise
 
 
+@pytest.mark.parametrize(("norm", "local"), [("layer", True), ("group", False)])
+def test_features_are_local_behind_layer_norms_alone(checkpoint, norm, local):
+    assert not Checkpoint.open(checkpoint).local_features
+    change(checkpoint / "config.json", feat_extract_norm=norm)
+    assert Checkpoint.open(checkpoint).local_features == local
+
+
 def test_a_processor_config_of_newer_transformers_is_read(checkpoint):
     (checkpoint / "preprocessor_config.json").unlink()
     extractor = {"sampling_rate": 16000, "do_normalize": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -59,7 +60,9 @@ def test_the_folder_verifies_and_its_engine_hears_what_torch_hears(trained, audi
     folder = make(checkpoint, tmp_path / "out", audio)
     folder.verify()
     assert (folder.info.label, folder.info.max_samples) == ("little@3", 1499 * 20 + 30)
-    assert {*folder.manifest.files} <= {*CHECKPOINT_FILES, "model.int8.onnx", "model.safetensors"}
+    graphs = ("front.onnx", "encoder.int8.onnx")
+    assert folder.manifest.graphs == graphs
+    assert {*folder.manifest.files} <= {*CHECKPOINT_FILES, *graphs, "model.safetensors"}
     with torch.inference_mode():
         logits = model(torch.from_numpy(audio)[None]).logits[0].numpy()
     heard = OnnxAcousticModel.load(folder).log_probs(audio)
@@ -79,7 +82,15 @@ def test_the_smaller_graph_is_smaller(trained, audio, tmp_path):
     checkpoint, model = trained
     folder = make(checkpoint, tmp_path / "out", audio)
     whole = 4 * sum(p.numel() for p in model.parameters())
-    assert folder.onnx_path.stat().st_size < whole * 0.75
+    assert sum(path.stat().st_size for path in folder.graph_paths) < whole * 0.75
+
+
+def test_a_graph_whose_features_do_not_keep_stays_whole(shipped, tmp_path):
+    (tmp_path / "whole.onnx").write_bytes(b"a graph")
+    info = dataclasses.replace(shipped.info, local_features=False)
+    [placed] = export.place_graphs(tmp_path / "whole.onnx", tmp_path, info)
+    assert placed.name == "model.int8.onnx"
+    assert placed.read_bytes() == b"a graph"
 
 
 class Scripted:

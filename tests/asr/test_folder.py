@@ -39,8 +39,25 @@ def test_info_comes_from_manifest_and_checkpoint(folder):
     assert read.info.label == "little@7"
     assert read.info.max_samples == 1000
     assert read.info.sha256 == read.manifest.files["graph.onnx"].sha256[:12]
-    assert read.onnx_path == folder / "graph.onnx"
+    assert read.graph_paths == (folder / "graph.onnx",)
+    assert not read.info.local_features
     read.verify()
+
+
+def test_the_shipped_graph_is_in_two_halves_and_its_features_keep(shipped):
+    assert [path.name for path in shipped.graph_paths] == ["front.onnx", "encoder.int8.onnx"]
+    assert shipped.info.local_features
+
+
+def test_a_model_in_halves_is_known_by_both(folder):
+    (folder / "rest.onnx").write_bytes(b"another")
+    halves = {"onnx": "", "front": "graph.onnx", "encoder": "rest.onnx"}
+    write_manifest(folder, **halves)
+    before = ModelFolder.open(folder)
+    assert before.graph_paths == (folder / "graph.onnx", folder / "rest.onnx")
+    (folder / "rest.onnx").write_bytes(b"anew")
+    write_manifest(folder, **halves)
+    assert ModelFolder.open(folder).info.sha256 != before.info.sha256
 
 
 def test_a_changed_byte_fails_verification(folder):
@@ -80,6 +97,10 @@ def test_a_pickle_is_refused_even_unlisted(folder, name):
         ({"sample_rate_hz": 8000}, "sample_rate_hz"),
         ({"max_samples": 29}, "below the receptive field"),
         ({"onnx": "other.onnx"}, r"does not list other\.onnx"),
+        ({"onnx": "", "front": "graph.onnx", "encoder": "other.onnx"}, r"list other\.onnx"),
+        ({"onnx": ""}, "either onnx, or front and encoder"),
+        ({"onnx": "", "front": "graph.onnx"}, "either onnx, or front and encoder"),
+        ({"front": "graph.onnx", "encoder": "graph.onnx"}, "either onnx, or front and encoder"),
     ],
 )
 def test_a_manifest_that_contradicts_the_model_is_refused(folder, changes, message):

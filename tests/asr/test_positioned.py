@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from speechsearch.asr.onnx import OnnxAcousticModel, log_softmax, normalise
+from speechsearch.asr.normalisation import normalise
+from speechsearch.asr.onnx import OnnxAcousticModel, log_softmax
 from speechsearch.errors import ModelError
 
 from .conftest import SHIPPED

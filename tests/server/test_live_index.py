@@ -12,9 +12,9 @@ from tests.serving import serving
 
 async def until_found(server, query, wanted):
     """A query waits a tenth of a second for a new version; this machine may be slower."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(20), httpx.AsyncClient() as client:
         while True:
-            answer = httpx.get(f"{server.http}/v1/search", params={"q": query})
+            answer = await client.get(f"{server.http}/v1/search", params={"q": query})
             if [hit["id"] for hit in json.loads(answer.text)["hits"]] == wanted:
                 return
             await asyncio.sleep(0.05)

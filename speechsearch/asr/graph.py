@@ -1,0 +1,59 @@
+"""One ONNX graph in ONNX Runtime: a batch in, a batch out, bounded memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from speechsearch.errors import ModelError
+
+Batch = npt.NDArray[np.float32]
+"""[sounds, samples], [sounds, frames, channels] or [sounds, frames, letters]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A graph of one input and one output; several threads may run it at once."""
+
+    session: ort.InferenceSession
+    input_name: str
+
+    @classmethod
+    def load(cls, path: Path, threads: int = 1) -> Graph:
+        """Start the graph of a file; ``ModelError`` when it is damaged or unfit."""
+        try:
+            session = ort.InferenceSession(
+                path, _options(threads), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime's errors share no other base
+            raise ModelError(
+                f"ONNX Runtime does not take {path}: {error}",
+                hint="Use onnxruntime>=1.20, or make the folder again with scripts/make_model",
+            ) from error
+        return cls(session, session.get_inputs()[0].name)
+
+    def run(self, batch: Batch) -> Batch:
+        """What the graph makes of ``batch``; as many sounds come out as went in."""
+        made: Any = self.session.run(None, {self.input_name: batch})[0]
+        result: Batch = made.astype(np.float32, copy=False)
+        return result
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    """No arena and no memory pattern: with every length different they only grow.
+
+    No spinning: idle workers would take the cores that capture and search need.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
