@@ -86,15 +86,18 @@ def test_another_sound_is_heard_anew(first, second):
 @settings(deadline=None, max_examples=25)
 @given(cuttings(2 * SECOND))
 def test_streamed_features_equal_those_of_the_whole_utterance(model, ends):
-    """The shipped front, given the same statistics: same features for any cutting into calls."""
+    """The shipped front, given the same statistics, for any cutting into calls: within float32.
+
+    Features reach 42 (deviation 5.5); the last bit of a convolution changes with the length, and
+    layer norms over a few large channels widen that to at most 0.0009 here.
+    """
     audio, timing = noise(2 * SECOND), model.info.timing
     features, made = model.features(audio), []
     for end in ends:
         if timing.frames(end) > len(made):
             made += list(model.features(audio[len(made) * timing.stride_samples : end]))
     if made:
-        # the front subtracts large numbers, and sums them in another order for another length
-        assert np.allclose(made, features[: len(made)], rtol=1e-3, atol=5e-3)
+        assert np.allclose(made, features[: len(made)], atol=0.003)
 
 
 def test_no_call_encodes_more_than_the_window_and_what_is_new():
