@@ -22,8 +22,8 @@ from speechsearch.errors import ModelError
 
 TOLERANCE = 0.01
 """Highest difference of a logit (they span about 25) between the whole graph and its halves, and of
-a feature (about 80) between sounds in one batch and the same alone. Both were below 0.001 for the embedded
-model on this noise; the last bit of a convolution may widen to 0.001 in a feature, and to
+a feature (about 80) between sounds in one batch and the same alone. Both were below 0.001 for the
+embedded model on this noise; the last bit of a convolution may widen to 0.001 in a feature, and to
 0.02 in a log-prob where it tips an int8 rounding."""
 _CONVOLUTION = "feature_extractor.conv_layers"
 
