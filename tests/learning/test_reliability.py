@@ -1,5 +1,6 @@
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from speechsearch.learning.reliability import ReliabilityBin, calibration_error, reliability
 
