@@ -19,6 +19,9 @@ WRITER_BYTES = 64_000_000
 FUZZY_FROM_LETTERS = 4
 MAX_WORDS = 40
 """Words of a query that are searched; nobody says more in one breath."""
+MOST_POSTINGS = 100_000
+"""Entries that hold the words of a query: of a large index the commonest words, which tell least,
+are left out. At a million titles it halves the time."""
 
 Spoken = Sequence[str]
 """The forms in which one entry is spoken"""
@@ -54,11 +57,22 @@ class Words:
         schema = self._index.schema
         parts = [
             _word_query(schema, word, is_last=place == len(words) - 1)
-            for place, word in enumerate(words)
+            for place, word in self._telling(words)
         ]
         return self._matches(
             tantivy.Query.boolean_query([(tantivy.Occur.Should, part) for part in parts]), limit
         )
+
+    def _telling(self, words: list[str]) -> list[tuple[int, str]]:
+        """The rarest words that are there, and all that are not, in their places."""
+        held = [self._searcher.doc_freq("title", word) for word in words]
+        kept, postings = set(), 0
+        for place in sorted(range(len(words)), key=held.__getitem__):
+            if postings and postings + held[place] > MOST_POSTINGS:
+                break
+            kept.add(place)
+            postings += held[place]
+        return [(place, word) for place, word in enumerate(words) if place in kept]
 
     def number(self, identity: str) -> int | None:
         """The entry with this id."""
