@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -59,7 +60,7 @@ class Answered:
     result: Result
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Spoken:
     """What is to be answered: an utterance whose speech ends at ``end_sample``.
 
@@ -77,7 +78,7 @@ class Spoken:
         said, lead = self.utterance, self.utterance.lead_samples
         return Utterance(said.number, said.samples[lead:], said.start_sample + lead)
 
-    @property
+    @cached_property
     def whole(self) -> Utterance:
         """All sound to be heard, under the number of the utterance."""
         if self.before is None:
@@ -160,14 +161,14 @@ class Pipeline:
         """What ``sound_of(spoken)``, heard as ``log_probs``, says and asks for."""
         alone, before = spoken.alone, spoken.before
         if before is None:
-            return Answered(alone, self._read(alone, log_probs, watch))
+            return Answered(alone, self.read(alone, log_probs, watch))
         sound = spoken.whole
         ahead_samples = alone.start_sample - sound.start_sample
         skipped = ahead_samples // self.model.info.timing.stride_samples
-        second = self._read(alone, log_probs[skipped:], watch)
+        second = self.read(alone, log_probs[skipped:], watch)
         if not second.hypotheses:
             return Answered(alone, second)
-        joined = self._read(sound, log_probs, watch)
+        joined = self.read(sound, log_probs, watch)
         if is_one(before.result, second, joined, self.options.turns):
             return Answered(sound, replace(joined, continues=before.utterance.number))
         return Answered(alone, second)
@@ -179,10 +180,6 @@ class Pipeline:
         self._lap(watch, "decode")
         return self.conclude(spoken, log_probs, watch)
 
-    def glimpse(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
-        """What an utterance that is still being spoken says so far, and what that asks for."""
-        return self._read(sound, log_probs, watch)
-
     def search(self, query: str, limit: int) -> tuple[list[Hit], dict[str, float]]:
         """Hits for a typed query, and its timings in milliseconds."""
         watch = Stopwatch()
@@ -191,11 +188,10 @@ class Pipeline:
         return hits, watch.laps_ms
 
     def warm_up(self) -> None:
-        """Pay for first-time costs before the first speaker does."""
+        """Pay for the model's first-time costs; the finder's are paid by who makes it."""
         self.model.warm_up()
-        self.finder().warm_up()
 
-    def _read(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
+    def read(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
         """What the log-probs of ``sound`` say and ask for."""
         info = self.model.info
         offset_s = sound.start_sample / SAMPLE_RATE_HZ

@@ -27,11 +27,12 @@ from typing import Any
 
 import numpy as np
 from played import Played, file_object, play, read_rows
+from prometheus_client.parser import text_string_to_metric_families
 
 from speechsearch.client.private import private_server
 from speechsearch.config import Settings, load_settings
 from speechsearch.types import Decoder, SearchMode
-from speechsearch.wire.address import SOCKET_PATH
+from speechsearch.wire.address import http_url
 
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ("endpoint", "network", "wait")
@@ -39,6 +40,11 @@ STAGES = ("endpoint", "network", "wait")
 HIDDEN = ("queue", "decode", "hypothesis", "search")
 """Stages of the answer, most of which ran in the pause before the endpoint"""
 OUTCOMES = ("hit", "late", "none", "discarded")
+COUNTERS = {
+    "saved_s": "speechsearch_speculation_saved_seconds_total",
+    "wasted_cpu_s": "speechsearch_speculation_wasted_cpu_seconds_total",
+    "repairs": "speechsearch_repairs_total",
+}
 
 
 async def stream(
@@ -61,22 +67,12 @@ def server_cost(pid: int) -> tuple[float, float]:
 
 def speculations(url: str) -> dict[str, float]:
     """What became of decodes at pauses so far, from the server's own metrics."""
-    http = url.replace("ws://", "http://").replace(SOCKET_PATH, "/metrics")
-    with urllib.request.urlopen(http) as answer:  # noqa: S310 - it begins with http
-        lines = answer.read().decode().splitlines()
-    found = dict.fromkeys((*OUTCOMES, "saved_s", "wasted_cpu_s", "repairs"), 0.0)
-    for line in lines:
-        name, _, value = line.rpartition(" ")
-        for outcome in OUTCOMES:
-            if name.startswith("speechsearch_speculations_total{") and f'"{outcome}"' in name:
-                found[outcome] = float(value)
-        for key, metric in (
-            ("saved_s", "speechsearch_speculation_saved_seconds_total"),
-            ("wasted_cpu_s", "speechsearch_speculation_wasted_cpu_seconds_total"),
-            ("repairs", "speechsearch_repairs_total"),
-        ):
-            if name.startswith(metric):
-                found[key] = float(value)
+    with urllib.request.urlopen(http_url(url, "/metrics")) as answer:  # noqa: S310
+        families = list(text_string_to_metric_families(answer.read().decode()))
+    samples = [s for family in families for s in family.samples if s.name.endswith("_total")]
+    counted = {(s.name, s.labels.get("outcome")): s.value for s in samples}
+    found = {o: counted.get(("speechsearch_speculations_total", o), 0.0) for o in OUTCOMES}
+    found |= {key: counted.get((name, None), 0.0) for key, name in COUNTERS.items()}
     ends = found["hit"] + found["late"] + found["none"]
     return {**found, "hit_rate": round(found["hit"] / ends, 4) if ends else 0.0}
 

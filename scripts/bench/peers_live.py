@@ -1,6 +1,6 @@
 """Plays a recording to a recogniser in this process, in real time, and times its answers.
 
-The sound comes in blocks of 20 ms as it would from a microphone, and the recogniser hears on a
+The sound comes in blocks as it would from a microphone, and the recogniser hears on a
 thread of its own: while it computes, sound waits and is then handed on in one piece, so that
 nobody loses any. Every final text is searched at once with the product's own text search.
 """

@@ -17,7 +17,7 @@ from speechsearch.config import Settings, load_settings
 from speechsearch.errors import ConfigError
 from speechsearch.search.embedded import EmbeddedIndex
 from speechsearch.search.ranking import Ranker, RankingOptions
-from speechsearch.server.assemble import MOST_THREADS, demo_index
+from speechsearch.server.assemble import demo_index, threads_of
 
 US = "speechsearch"
 COMPARED = (US, "faster-whisper-tiny.en", "faster-whisper-base", "moonshine-tiny", "pocketsphinx")
@@ -93,8 +93,7 @@ def recogniser(name: str, settings: Settings) -> peers_live.Recogniser:
 
         speculate = name not in WITHOUT_SPECULATION
         model = name.removeprefix("faster-whisper-").removesuffix("-at-endpoint")
-        threads = settings.asr.threads or min(MOST_THREADS, os.cpu_count() or 1)
-        return whisper(model, settings, threads, speculate=speculate)
+        return whisper(model, settings, threads_of(settings), speculate=speculate)
     if name == "moonshine-tiny":
         from peers_moonshine import Moonshine
 

@@ -16,7 +16,7 @@ from typing import Any
 from speechsearch.audio.player import Player, read_audio
 from speechsearch.client.connection import Connection
 from speechsearch.client.query import detector_of
-from speechsearch.client.voice import Answer, Voice, VoiceEvent
+from speechsearch.client.voice import Answer, Voice, VoiceEvent, standing
 from speechsearch.clock import monotonic_s
 from speechsearch.config import Settings
 from speechsearch.errors import SpeechsearchError
@@ -58,9 +58,7 @@ class Played:
     @property
     def finals(self) -> list[Answer]:
         """Answers with text, in order, replaced ones left out."""
-        finals = [answer for answer in self.answers if isinstance(answer.message, m.Final)]
-        replaced = {answer.message.continues for answer in finals}
-        return [answer for answer in finals if answer.utterance not in replaced]
+        return standing(self.answers)
 
     def after_t0_ms(self, instant_s: float) -> float:
         """An instant, relative to the acoustic end of speech."""

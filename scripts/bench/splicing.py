@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from speechsearch.asr.onnx import OnnxAcousticModel
+from speechsearch.asr.spans import spans
 from speechsearch.audio.player import noise_floor, read_audio
 from speechsearch.learning.conditions import speech_power
 from speechsearch.learning.table import Recording
@@ -100,14 +101,14 @@ def choose_parts(recordings: Sequence[Recording], titles: Sequence[str]) -> Mapp
     random, parts = np.random.default_rng(0), {}
     for row in recordings:
         words = tuple(row.transcript.split())
-        spans = [
+        windows = [
             (first, first + length)
             for length in WINDOWS
             for first in range(len(words) - length + 1)
             if known[words[first : first + length]] == 1
         ]
-        if len(words) >= FEWEST_WORDS and spans:
-            parts[row.name] = Part(words, *spans[random.integers(len(spans))])
+        if len(words) >= FEWEST_WORDS and windows:
+            parts[row.name] = Part(words, *windows[random.integers(len(windows))])
     return parts
 
 
@@ -155,31 +156,13 @@ class Parts:
 
 
 def align(log_probs: LogProbs, letters: Sequence[int], blank: int) -> list[tuple[int, int]]:
-    """First frame and end of each letter on the best CTC path (Viterbi) that spells them all.
+    """First frame and end of each letter on the best CTC path that spells them all.
 
-    ``log_probs`` [frames, columns] with at least as many frames as the path needs.
+    ``log_probs`` [frames, columns] with at least as many frames as the path needs. A delimiter is a
+    letter as any other here, so that every one of them has its frames.
     """
-    states = np.full(2 * len(letters) + 1, blank)
-    states[1::2] = letters
-    skips = np.zeros(len(states), bool)
-    skips[3::2] = states[3::2] != states[1:-2:2]
-    score = np.full(len(states), -np.inf)
-    score[:2] = log_probs[0, states[:2]]
-    steps = np.zeros((len(log_probs), len(states)), np.int8)
-    for frame, row in enumerate(log_probs[1:], 1):
-        options = np.full((3, len(states)), -np.inf)
-        options[0], options[1, 1:] = score, score[:-1]
-        options[2, 2:] = np.where(skips[2:], score[:-2], -np.inf)
-        steps[frame] = options.argmax(axis=0)
-        score = options.max(axis=0) + row[states]
-    state = len(states) - (1 if score[-1] >= score[-2] else 2)
-    spans = [(len(log_probs), 0)] * len(letters)
-    for frame in range(len(log_probs) - 1, -1, -1):
-        if state % 2:
-            first, end = spans[state // 2]
-            spans[state // 2] = (min(first, frame), max(end, frame + 1))
-        state -= steps[frame, state]
-    return spans
+    first, end = spans(log_probs, np.array(letters, np.int64), blank, blank)
+    return list(zip(first.tolist(), end.tolist(), strict=True))
 
 
 def _windows(title: str) -> Iterator[Window]:

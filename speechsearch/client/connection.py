@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -64,7 +64,7 @@ class Connection:
         self._utterance = 0
         self._outgoing: deque[str | bytes] = deque()
         self._wake = asyncio.Event()
-        self._answered = asyncio.Event()
+        self._changed = asyncio.Event()
         self._over = False
         self._events: asyncio.Queue[ConnectionEvent | None] = asyncio.Queue()
 
@@ -101,21 +101,21 @@ class Connection:
 
     async def ready(self) -> None:
         """Return once the server has greeted, or will not."""
-        while self._socket is None and not self._over:
-            self._answered.clear()
-            await self._answered.wait()
+        await self._until(lambda: self._socket is not None)
 
     async def room(self) -> None:
         """Return once another utterance may start; for sources that can wait."""
-        while len(self.awaiting) >= self._session.limits.max_unanswered // 2 and not self._over:
-            self._answered.clear()
-            await self._answered.wait()
+        await self._until(lambda: len(self.awaiting) < self._session.limits.max_unanswered // 2)
 
     async def settled(self) -> None:
         """Return once every utterance has its answer or is given up."""
-        while self.awaiting and not self._over:
-            self._answered.clear()
-            await self._answered.wait()
+        await self._until(lambda: not self.awaiting)
+
+    async def _until(self, happened: Callable[[], bool]) -> None:
+        """Look at every change, until it has happened or the connection is given up."""
+        while not happened() and not self._over:
+            self._changed.clear()
+            await self._changed.wait()
 
     def cancel(self, end_sample: int) -> None:
         """Withdraw the open utterance: no answer is wanted."""
@@ -163,7 +163,7 @@ class Connection:
             self._events.put_nowait(ConnectionState("lost", lost, delay_s))
             if not self._retry:
                 self._over = True
-                self._answered.set()
+                self._changed.set()
                 self._events.put_nowait(None)
                 return
             await asyncio.sleep(delay_s * random.uniform(0.8, 1.2))  # noqa: S311
@@ -188,7 +188,7 @@ class Connection:
             self._outgoing.clear()
             self._outgoing.extend(self._session.welcome(first))
             self._socket = socket
-            self._answered.set()
+            self._changed.set()
             self._events.put_nowait(
                 ConnectionState("resumed" if first.resumed else "connected", first.model)
             )
@@ -197,7 +197,7 @@ class Connection:
             try:
                 async for text in socket:
                     self._events.put_nowait(self._session.receive(str(text)))
-                    self._answered.set()
+                    self._changed.set()
             finally:
                 pump.cancel()
                 await asyncio.gather(pump, return_exceptions=True)

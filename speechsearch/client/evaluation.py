@@ -29,9 +29,8 @@ from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import EmbeddedIndex
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, Entry, Hit
 from speechsearch.wire import messages as m
-from speechsearch.wire.address import SOCKET_PATH
+from speechsearch.wire.address import http_url
 
-MAX_QUERY_LETTERS = 500
 TYPED_TIMEOUT_S = 30.0
 
 
@@ -55,14 +54,12 @@ class Ears:
 
     async def read(self, query: str) -> list[Hit]:
         """The hits of a typed query; raises ServerUnavailable."""
-        return await asyncio.to_thread(self._typed, query[:MAX_QUERY_LETTERS])
+        return await asyncio.to_thread(self._typed, query[: m.MAX_QUERY_LETTERS])
 
     def _typed(self, query: str) -> list[Hit]:
-        address = urllib.parse.urlsplit(self.url.removesuffix(SOCKET_PATH))
         asked = urllib.parse.urlencode({"q": query, "limit": self.settings.search.limit})
-        scheme = "https" if address.scheme == "wss" else "http"
-        request = urllib.request.Request(  # noqa: S310 - the scheme is one of the two
-            f"{scheme}://{address.netloc}/v1/search?{asked}",
+        request = urllib.request.Request(  # noqa: S310 - http or https
+            http_url(self.url, f"/v1/search?{asked}"),
             headers={"Authorization": f"Bearer {self.settings.server.token}"},
         )
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -108,7 +108,7 @@ class Screen:
             case "\x7f" | "\b":
                 self.typing = query[:-1]
             case _ if key.isprintable():
-                self.typing = (query + key)[:500]
+                self.typing = (query + key)[: m.MAX_QUERY_LETTERS]
         return None
 
     def _open(self, place: int) -> Opened | None:

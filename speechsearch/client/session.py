@@ -21,7 +21,7 @@ from speechsearch.client.listen import listen_lines, listen_live
 from speechsearch.client.private import is_ready, private_server
 from speechsearch.client.query import detector_of, query_file, tail_s
 from speechsearch.client.report import utterance_object
-from speechsearch.client.voice import Answer, Voice
+from speechsearch.client.voice import Answer, Voice, standing
 from speechsearch.config import Settings
 from speechsearch.errors import AudioFileError, DeviceError, SpeechsearchError
 from speechsearch.vad.segmenter import Segmenter
@@ -100,7 +100,7 @@ def _show(voice: Voice) -> AsyncIterator[Answer]:
 
 def _summary(voice: Voice, answers: Sequence[Answer], wanted: Mapping[str, str]) -> str:
     """What came of it, in a sentence or three."""
-    finals = _standing(answers)
+    finals = standing(answers)
     waits_ms = [answer.timings_ms["end_of_speech_to_results"] for answer in finals]
     said = f"{len(finals)} utterances answered"
     if waits_ms:
@@ -115,13 +115,6 @@ def _summary(voice: Voice, answers: Sequence[Answer], wanted: Mapping[str, str])
             tops[heard] |= {hit.id for hit in answer.message.hits[:1]}
     right = sum(tops[name] == ({item} if item else set()) for name, item in wanted.items())
     return said + (f"; {right} of {len(wanted)} recordings answered rightly" if wanted else "")
-
-
-def _standing(answers: Sequence[Answer]) -> list[Answer]:
-    """The answers with text, without those that a later one replaced."""
-    finals = [answer for answer in answers if isinstance(answer.message, m.Final)]
-    replaced = {getattr(answer.message, "continues", None) for answer in finals}
-    return [answer for answer in finals if answer.utterance not in replaced]
 
 
 def _wanted(folder: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,6 +73,13 @@ class Answer:
         timings = self.timings_ms
         searching_ms = min(timings["search"], timings["wait"])
         return self.t3_s - (searching_ms + timings["network"] / 2) / 1000
+
+
+def standing(answers: Sequence[Answer]) -> list[Answer]:
+    """The answers with text, in order, without those that a later one replaced."""
+    finals = [answer for answer in answers if isinstance(answer.message, m.Final)]
+    replaced = {getattr(answer.message, "continues", None) for answer in finals}
+    return [answer for answer in finals if answer.utterance not in replaced]
 
 
 VoiceEvent = Level | vad.Event | Answer | ConnectionState | GivenUp | SourceNotice | m.ServerMessage

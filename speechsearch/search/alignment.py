@@ -5,27 +5,16 @@ All spellings lie end to end in one array of states, a letter each; a frame is o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from speechsearch.asr.compiled import compiled
 
 Floats = npt.NDArray[np.float32]
 NEVER = np.float32(-1e30)
 """The price of what is impossible; finite, so that sums stay ordered"""
 BLOCK_STATES = 2048
 """States in one pass: rows of floats that stay near the core"""
-
-
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Machine code on first use, kept for the next process where a folder for it can be had."""
-    try:
-        compiled: Callable[..., Any] = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # neither the package's folder nor the user's cache can be written
-        compiled = njit(nogil=True)(function)
-    return compiled
 
 
 @compiled

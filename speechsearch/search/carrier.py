@@ -7,7 +7,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from speechsearch.search.alignment import NEVER, Floats, compiled
+from speechsearch.asr.compiled import compiled
+from speechsearch.search.alignment import NEVER, Floats
 from speechsearch.search.triples import LETTERS
 
 CARRIERS = (

@@ -10,6 +10,7 @@ An index is one large layer, and a small one for what was added since.
 from __future__ import annotations
 
 import mmap
+from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,25 @@ OFFSETS = "offsets.npy"
 _decoder = msgspec.json.Decoder(Entry)
 
 
-class StoredEntries(Sequence[Entry]):
+class _Numbered(Sequence[Entry]):
+    """Entries by position, from either end, or a slice of them."""
+
+    @abstractmethod
+    def _at(self, at: int) -> Entry:
+        """The entry at a position from 0."""
+
+    @overload
+    def __getitem__(self, number: int) -> Entry: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, number: int | slice) -> Entry | Sequence[Entry]:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(len(self)))]
+        at = range(len(self))[number]
+        return self._at(at)
+
+
+class StoredEntries(_Numbered):
     """Entries decoded when they are asked for."""
 
     def __init__(self, data: bytes | mmap.mmap, offsets: npt.NDArray[np.int64]) -> None:
@@ -59,18 +78,11 @@ class StoredEntries(Sequence[Entry]):
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    @overload
-    def __getitem__(self, number: int) -> Entry: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[Entry]: ...
-    def __getitem__(self, number: int | slice) -> Entry | Sequence[Entry]:
-        if isinstance(number, slice):
-            return [self[n] for n in range(*number.indices(len(self)))]
-        at = range(len(self))[number]
+    def _at(self, at: int) -> Entry:
         return _decoder.decode(self._data[int(self._offsets[at]) : int(self._offsets[at + 1])])
 
 
-class Chained(Sequence[Entry]):
+class Chained(_Numbered):
     """Entries of several layers, one after the other."""
 
     def __init__(self, parts: Sequence[Sequence[Entry]]) -> None:
@@ -82,14 +94,7 @@ class Chained(Sequence[Entry]):
     def __len__(self) -> int:
         return self._firsts[-1]
 
-    @overload
-    def __getitem__(self, number: int) -> Entry: ...
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[Entry]: ...
-    def __getitem__(self, number: int | slice) -> Entry | Sequence[Entry]:
-        if isinstance(number, slice):
-            return [self[n] for n in range(*number.indices(len(self)))]
-        at = range(len(self))[number]
+    def _at(self, at: int) -> Entry:
         part = bisect_right(self._firsts, at) - 1
         return self._parts[part][at - self._firsts[part]]
 

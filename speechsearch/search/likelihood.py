@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from speechsearch.search.alignment import NEVER, compiled
+from speechsearch.asr.compiled import compiled
+from speechsearch.search.alignment import NEVER
 
 
 @compiled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -86,29 +86,26 @@ class Ranker:
         text: str,
         log_probs: LogProbs | None,
         limit: int | None = None,
-        others: Sequence[tuple[str, float]] = (),
     ) -> list[Hit]:
         """The hits of ``answer``."""
-        return list(self.answer(text, log_probs, limit, others).hits)
+        return list(self.answer(text, log_probs, limit).hits)
 
     def answer(
         self,
         text: str,
         log_probs: LogProbs | None,
         limit: int | None = None,
-        others: Sequence[tuple[str, float]] = (),
     ) -> Ranking:
         """Hits, best first, and how sure they are.
 
         ``log_probs`` [frames, letters] of the utterance, or None for a typed query, which is
-        ranked by its words alone. ``others`` are further readings of it, each with its weight
-        against that of ``text``, 1.
+        ranked by its words alone.
         """
         limit = self._options.limit if limit is None else limit
         if log_probs is None:
-            return self._by_text(self._shares([(text, 1.0)], limit), limit)
+            return self._by_text(self._shares(text, limit), limit)
         sound = self._evidence(log_probs)
-        shares = self._shares([(text, 1.0), *others], self._options.matches)
+        shares = self._shares(text, self._options.matches)
         return self._by_sound(sound, shares, limit)
 
     def warm_up(self) -> None:
@@ -122,16 +119,10 @@ class Ranker:
         options = self._options
         return evidence(log_probs, options.blank, self._candidates.columns, options.sound)
 
-    def _shares(self, readings: Sequence[tuple[str, float]], limit: int) -> Shares:
-        """Words of every reading, each worth its weight."""
-        shares: Shares = {}
-        total = sum(weight for _, weight in readings)
-        for text, weight in readings:
-            matches = self.index.search(text[carrier_length(text) :], limit)
-            for match in matches:
-                share = weight / total * match.score / matches[0].score
-                shares[match.number] = shares.get(match.number, 0.0) + share
-        return shares
+    def _shares(self, text: str, limit: int) -> Shares:
+        """Entries with words of the text."""
+        matches = self.index.search(text[carrier_length(text) :], limit)
+        return {match.number: match.score / matches[0].score for match in matches}
 
     def _by_text(self, shares: Shares, limit: int) -> Ranking:
         hits = tuple(self._hit(number, share, "text") for number, share in shares.items())[:limit]

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from speechsearch.search.alignment import Floats, compiled
+from speechsearch.asr.compiled import compiled
+from speechsearch.search.alignment import Floats
 from speechsearch.search.forms import Forms
 from speechsearch.search.triples import ALPHABET, SPACE, TRIPLES
 

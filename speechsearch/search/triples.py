@@ -12,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from speechsearch.search.alignment import NEVER, Floats, compiled
+from speechsearch.asr.compiled import compiled
+from speechsearch.search.alignment import NEVER, Floats
 
 LETTERS = " abcdefghijklmnopqrstuvwxyz'"
 """What spellings are made of; a letter's code is its place"""

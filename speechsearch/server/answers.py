@@ -39,7 +39,6 @@ class Ticket(Generic[T]):
     deadline: Deadline
     outcome: asyncio.Future[T | None]
     job: Job[Ticket[Any]] = field(init=False)
-    timings_ms: dict[str, float] = field(default_factory=dict)
     cpu_s: float = 0.0
     """CPU time of the server's process while it was heard: an upper bound of its cost"""
 
@@ -127,15 +126,14 @@ class Answers:
 
     def _work(self, batch: list[Job[Ticket[Any]]]) -> None:
         """Hear a batch at once, then conclude one by one."""
-        due = []
+        due: dict[Job[Ticket[Any]], float] = {}
         for job in batch:
             queue_ms = (self._clock() - job.arrived_s) * 1000
             self._metrics.stage("queue", queue_ms)
-            job.work.timings_ms["queue"] = queue_ms
             if job.work.deadline.passed:
                 self._settle(job.work, _too_late(queue_ms))
             else:
-                due.append(job)
+                due[job] = queue_ms
         if not due:
             return
         began_s, cpu_before_s = self._clock(), time.process_time()
@@ -147,14 +145,13 @@ class Answers:
                 self._settle(job.work, error)
             return
         self._metrics.stage("decode", watch.lap("decode"))
-        for job, log_probs in zip(due, heard, strict=True):
-            own = Stopwatch(self._clock, dict(watch.laps_ms))
+        for (job, queue_ms), log_probs in zip(due.items(), heard, strict=True):
+            own = Stopwatch(self._clock, {"queue": queue_ms, **watch.laps_ms})
             try:
                 outcome = job.work.work.conclude(log_probs, own)
             except Exception as error:
                 outcome = error
             job.work.cpu_s = (time.process_time() - cpu_before_s) / len(due)
-            job.work.timings_ms |= own.laps_ms
             self._settle(job.work, outcome)
         if batch[0].priority is not Priority.PARTIAL:
             busy_s = self._clock() - began_s

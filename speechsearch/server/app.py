@@ -25,8 +25,8 @@ from speechsearch.server.guard import Guard
 from speechsearch.server.sockets import Sockets
 from speechsearch.types import SAMPLE_RATE_HZ
 from speechsearch.wire.address import SOCKET_PATH
+from speechsearch.wire.messages import MAX_QUERY_LETTERS
 
-MAX_QUERY_LETTERS = 500
 MAX_HITS = 100
 
 

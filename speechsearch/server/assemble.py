@@ -43,11 +43,11 @@ def demo_index() -> Path:
     return folder
 
 
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def threads_of(settings: Settings) -> int:
+    """As the settings want it, or one for each core that this process may use, two at most."""
+    affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
+    return settings.asr.threads or min(MOST_THREADS, cores)
 
 
 def pipeline_options(settings: Settings) -> PipelineOptions:
@@ -80,8 +80,7 @@ def build_app(settings: Settings) -> Starlette:
     """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
     options = pipeline_options(settings)
     folder = find_model(settings.asr.model, [settings.models_dir])
-    threads = settings.asr.threads or min(MOST_THREADS, _cores())
-    model = OnnxAcousticModel.load(folder, threads)
+    model = OnnxAcousticModel.load(folder, threads_of(settings))
     metrics = Metrics(model.info.label)
     where = Path(settings.search.index) if settings.search.index else demo_index()
     beams: list[BeamDecoder] = []

@@ -117,7 +117,6 @@ class Conversation:
                 answered = await ticket.outcome
                 if answered is None:
                     raise SpeechsearchError("the server is ending", hint="Connect again")
-                answered.result.timings_ms.update(ticket.timings_ms)
             answered = _with_all_sound(answered, ended.utterance, before)
         finally:
             latest.set_result(answered)
@@ -167,15 +166,12 @@ class Conversation:
             spoken = await self._spoken(speculation.utterance, speculation.sample, before)
             ticket = self._answers.submit(self._work(spoken), speculation.priority, self)
             speculation.ticket = ticket
-            answered = await ticket.outcome
+            return await ticket.outcome
         except SpeechsearchError:
             return None  # the endpoint asks again, and says what is wrong
         except Exception:
             logging.exception("a speculative answer failed")
             return None
-        if answered:
-            answered.result.timings_ms.update(ticket.timings_ms)
-        return answered
 
     def _work(self, spoken: Spoken) -> Work[Answered]:
         pipeline = self._answers.pipeline

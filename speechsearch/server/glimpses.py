@@ -91,7 +91,7 @@ class Glimpses:
         pipeline = self._answers.pipeline
 
         def conclude(log_probs: LogProbs, watch: Stopwatch) -> Result:
-            return pipeline.glimpse(sound, log_probs, watch)
+            return pipeline.read(sound, log_probs, watch)
 
         try:
             work = Work(sound.samples, conclude, self._listening.log_probs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 SOCKET_PATH = "/v1/stream"
 
 
@@ -13,3 +15,9 @@ def authority(host: str, port: int) -> str:
 def socket_url(host: str, port: int) -> str:
     """Where the websocket of a server is."""
     return f"ws://{authority(host, port)}{SOCKET_PATH}"
+
+
+def http_url(socket: str, path: str) -> str:
+    """Where the server of a websocket has ``path``."""
+    address = urlsplit(socket)
+    return f"{'https' if address.scheme == 'wss' else 'http'}://{address.netloc}{path}"

@@ -17,7 +17,8 @@ PROTOCOL = "speechsearch.v1"
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=0xFFFF_FFFF)]
 Position = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-ShortText = Annotated[str, msgspec.Meta(max_length=500)]
+MAX_QUERY_LETTERS = 500
+ShortText = Annotated[str, msgspec.Meta(max_length=MAX_QUERY_LETTERS)]
 Token = Annotated[str, msgspec.Meta(max_length=200)]
 
 
