@@ -75,6 +75,14 @@ class Rollouts(RuleBasedStateMachine):
         self.now_s += seconds
         self.decided(controller.tick(self.state, self.now_s))
 
+    @precondition(lambda self: self.state.phase in (Phase.SHADOW, Phase.CANARY))
+    @rule(steps=st.sampled_from([1, 3, 7]))
+    def go_well(self, steps):
+        """Without it the way to the switch is too long to be found by chance."""
+        for _ in range(steps):
+            self.hear(0.0, 12)
+            self.wait(61)
+
     @rule()
     def crash(self):
         self.decided(controller.crashed(self.state, self.now_s))
