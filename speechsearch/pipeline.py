@@ -21,7 +21,7 @@ from speechsearch.clock import Stopwatch
 from speechsearch.errors import ConfigError
 from speechsearch.search.ranking import NOTHING, Ranker
 from speechsearch.search.spelling import spellings
-from speechsearch.turns import TurnOptions, is_one
+from speechsearch.turns import Seam, TurnOptions, is_one
 from speechsearch.types import (
     ONE_EAR,
     SAMPLE_RATE_HZ,
@@ -166,10 +166,9 @@ class Pipeline:
         ahead_samples = alone.start_sample - sound.start_sample
         skipped = ahead_samples // self.model.info.timing.stride_samples
         second = self.read(alone, log_probs[skipped:], watch)
-        if not second.hypotheses:
-            return Answered(alone, second)
         joined = self.read(sound, log_probs, watch)
-        if is_one(before.result, second, joined, self.options.turns):
+        seam = Seam(alone.start_sample / SAMPLE_RATE_HZ, self._apart_nats(before.result, second))
+        if is_one(before.result, second, joined, self.options.turns, seam):
             return Answered(sound, replace(joined, continues=before.utterance.number))
         return Answered(alone, second)
 
@@ -218,6 +217,10 @@ class Pipeline:
             why_nothing="" if verdict.is_speech else verdict.reason,
             answer_confidence=found.confidence,
         )
+
+    def _apart_nats(self, first: Result, second: Result) -> float | None:
+        beam = self.finder().beam
+        return beam.apart_nats(first.text.split(), second.text.split()) if beam else None
 
     def _lap(self, watch: Stopwatch, name: str) -> None:
         self._observer.stage(name, watch.lap(name))
