@@ -5,13 +5,16 @@ endpointer and judged by the product's pipeline at every pause, for hangovers of
 for each tier of ``turns.allow`` alone and all together; beside them a tier that was tried and left
 out, the hangover counted from the last letter heard. Early: an endpoint over 50 ms before t0.
 Answers take no time here: ``bench_latency`` measures them. Rows whose t0 is doubtful (spread over
-0.3 s) are left out. ``sessions``: the files of a speaker one after the other in one session.
+0.3 s) are left out. Each file is a session of its own.
+
+The habit (``--sessions``): the files of each speaker one after the other in one session.
 
 The repair (``--repair``): pairs of stretches of speech that are one sentence or two queries,
 decided against a catalogue that knows the phrases and against the demo books, which know none.
 
     scripts/bench_endpoint --cache CACHE --json endpoint.json --picture endpoint.png
-    scripts/bench_endpoint --cache CACHE --repair --json repair.json
+    scripts/bench_endpoint --cache CACHE --sessions --json endpoint.json
+    scripts/bench_endpoint --cache CACHE --repair --json endpoint.json
     scripts/bench_endpoint --cache CACHE --fit
 """
 
@@ -65,6 +68,7 @@ from speechsearch.search.embedded import EmbeddedIndex, build_index
 from speechsearch.search.ranking import Ranker, RankingOptions
 from speechsearch.search.spelling import spellings
 from speechsearch.server.assemble import demo_index, pipeline_options
+from speechsearch.turns import WordEvidence
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, Entry, Utterance
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -76,6 +80,7 @@ TWOS = {"phrases": 600, "speech": 150, "commands": 300}
 """Pairs of sentences; those of orders, which name no speaker, are of two people"""
 EVERY = {"phrases": 2, "speech": 1, "commands": 1}
 """Of the sentences without any pause, so many-th are cut at a word"""
+SAFETY = (0.0, 1.0, 1.5, 2.0, 2.25, 2.5, 2.75, 3.0)
 NOISES = 4
 """Sentences for each burst of noise and table"""
 Row = dict[str, str]
@@ -230,7 +235,8 @@ def repair(bench: Bench, choose: bool) -> dict[str, Any]:
     pairs = {table: pairs_of(bench, table, books) for table in TWOS}
     everything = [pair for table in pairs.values() for pair in table]
     if choose:
-        return {"fitted": fit(everything, books, partial(_said, "fit"))}
+        weights = fit(everything, books, partial(_said, "fit"))
+        return {"fitted": weights, "choice": choice(everything, books, weights)}
     report = {"knows none": confusion(decide_all(everything, books, partial(_said, "knows none")))}
     bench.memory.save()
     with sentences_index() as index:
@@ -240,15 +246,30 @@ def repair(bench: Bench, choose: bool) -> dict[str, Any]:
     return {"repair": report}
 
 
+def choice(
+    pairs: Sequence[Pair], pipeline: RememberingPipeline, weights: dict[str, float]
+) -> list[dict[str, Any]]:
+    """What each ``SAFETY`` taken off the fitted offset joins and keeps apart."""
+    found = []
+    for safety in SAFETY:
+        progress(f"safety {safety}")
+        offset = round(weights["offset"] - safety, 2)
+        turns = replace(pipeline.options.turns, words=WordEvidence(**{**weights, "offset": offset}))
+        cells = confusion(decide_all(pairs, pipeline.judging(turns), lambda _: None))
+        found.append({"safety": safety, "offset": offset, "cells": cells})
+    return found
+
+
 def main() -> None:
     """Measure, show, write."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--sessions", action="store_true", help="the habit, nothing else")
     parser.add_argument("--repair", action="store_true", help="joined or apart, nothing else")
     parser.add_argument("--fit", action="store_true", help="print the weights of WordEvidence")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="keep what the parts answer")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write the report")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="add to the report")
     parser.add_argument("--picture", type=Path, metavar="OUT", help="draw the curves")
     asked = parser.parse_args()
     if not DATA.is_dir():
@@ -256,12 +277,15 @@ def main() -> None:
     bench = Bench(Memory(asked.cache))
     if asked.repair or asked.fit:
         report = repair(bench, asked.fit)
+    elif asked.sessions:
+        report = {"long_sessions": long_sessions(bench)}
     else:
-        report = {"curves": curves(bench), "long_sessions": long_sessions(bench)}
+        report = {"curves": curves(bench)}
     bench.memory.save()
     show(report)
     if asked.json:
-        asked.json.write_text(json.dumps(report, indent=1))
+        known = json.loads(asked.json.read_text()) if asked.json.exists() else {}
+        asked.json.write_text(json.dumps({**known, **report}, indent=1))
     if asked.picture and "curves" in report:
         draw(report["curves"], asked.picture)
 

@@ -20,6 +20,7 @@ import speechsearch
 from speechsearch.asr.model import AcousticModel, Listening, ModelInfo
 from speechsearch.clock import Stopwatch
 from speechsearch.pipeline import Finder, Pipeline, PipelineOptions, Spoken
+from speechsearch.turns import TurnOptions
 from speechsearch.types import Audio, LogProbs, Result, Utterance
 from speechsearch.vad.detector import Detector
 
@@ -132,6 +133,7 @@ class RememberingPipeline(Pipeline):
         index: bytes, memory: Memory,
     ) -> None:  # fmt: skip
         super().__init__(model, finder, options=options)
+        self._parts = model, finder, index, memory
         self._memory = memory
         settings = replace(options, turns=PipelineOptions().turns)
         self._salt = digest(index, code_digest("asr", "search"), repr(settings).encode())
@@ -144,6 +146,12 @@ class RememberingPipeline(Pipeline):
             "read", key, lambda: super(RememberingPipeline, self).read(sound, log_probs, watch)
         )
         return replace(found, utterance=sound.number)
+
+    def judging(self, turns: TurnOptions) -> RememberingPipeline:
+        """One that hears the same and judges otherwise."""
+        model, finder, index, memory = self._parts
+        options = replace(self.options, turns=turns)
+        return RememberingPipeline(model, finder, options, index, memory)
 
     def alone(self, spoken: Spoken) -> tuple[Result, Result, float]:
         """What ``conclude`` hears of two utterances, each by itself, and their ``apart_nats``."""

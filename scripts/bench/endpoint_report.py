@@ -9,6 +9,7 @@ from typing import Any
 from endpoint_curve import BLANKS, TIERS
 
 TITLES = {"commands": "orders", "speech": "read sentences"}
+HALVES = ("fitted", "held out")
 OUTCOMES = ("joined", "apart", "second part unheard", "first part unheard")
 
 
@@ -23,6 +24,7 @@ def show(report: Mapping[str, Any]) -> None:
         _show_cells(name, cells)
     if "fitted" in report:
         print(report["fitted"])
+        _show_choice(report["choice"])
 
 
 def _show_points(name: str, points: Sequence[dict[str, Any]], *keys: str) -> None:
@@ -49,6 +51,20 @@ def _show_cells(name: str, cells: Sequence[dict[str, Any]]) -> None:
             f"{c['truth']:6}{c['table']:10}{c['kind']:14}{c['speakers']:10} {c['right']:7.1%} "
             f"{low:7.1%} -{high:7.1%} {c['n']:6}  {came}"
         )
+
+
+def _show_choice(choice: Sequence[dict[str, Any]]) -> None:
+    columns = [("one", "pause"), ("one", "all"), ("two", "all")]
+    print("right of (fitted, held out) real pauses, all cuts, two queries, in each table")
+    for line in choice:
+        print(f"safety {line['safety']:.2f}, offset {line['offset']:.2f}")
+        right = {(c["table"], c["truth"], c["kind"], c["speakers"]): c for c in line["cells"]}
+        for table in ("phrases", "speech", "commands"):
+            shares = [
+                " ".join(f"{right[table, *kind, half]['right']:6.1%}" for half in HALVES)
+                for kind in columns
+            ]
+            print(f"  {table:10}{'   '.join(shares)}")
 
 
 def draw(report: Mapping[str, Sequence[dict[str, Any]]], out: Path) -> None:
