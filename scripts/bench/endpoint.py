@@ -208,12 +208,19 @@ def pairs_of(bench: Bench, table: str, reader: RememberingPipeline) -> list[Pair
             words = whole.hypotheses[0].words if whole.hypotheses else ()
             cut = list(at_word(one, words, gap_ms, random))
         pairs += cut
-    anybody = [replace(one, speaker="") for one in said] if table == "commands" else said
-    pairs += twos(anybody, TWOS[table], seed=1)
+    pairs += two_sentences(said, table)
     for place, burst in enumerate(bursts(bench) * NOISES):
         one = said[int(random.integers(len(said)))]
         pairs += with_noise(one, burst, GAPS_MS[place % len(GAPS_MS)])
     return pairs
+
+
+def two_sentences(said: Sequence[Recording], table: str) -> list[Pair]:
+    """Those of orders are of anybody, one half of them and the other in turn."""
+    if table != "commands":
+        return list(twos(said, TWOS[table], seed=1))
+    pairs = twos([replace(one, speaker="") for one in said], TWOS[table], seed=1)
+    return [replace(pair, speaker=f"orders {place % 2}") for place, pair in enumerate(pairs)]
 
 
 def bursts(bench: Bench) -> list[Audio]:

@@ -17,7 +17,7 @@ from speechsearch.types import SAMPLE_RATE_HZ, Result, samples_to_ms
 from speechsearch.vad.endpointer import EndpointerOptions
 
 EARLY_S = 0.05
-HANGOVERS_MS = tuple(range(160, 641, 32))
+HANGOVERS_MS = (160, 192, 224, 256, 288, 320, 352, 416, 480, 560, 640)
 SLOW_MS = (288, 320, 352, 384, 416)
 """Bounds of the habit"""
 SILENCE = "silence only"
