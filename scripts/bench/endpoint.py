@@ -168,15 +168,9 @@ def curves(bench: Bench) -> dict[str, Any]:
 
 def long_sessions(bench: Bench) -> dict[str, Any]:
     """What a habit of pausing does where a speaker's files follow one another in one session."""
-    report = {}
-    with sentences_index() as sentences:
-        for table, index in (("speech", demo_index()), ("phrases", sentences)):
-            pipeline, cases = bench.pipeline(index), bench.cases(trusted(f"{table}.tsv"))
-            known = [case for case in cases if case.speaker]
-            stand = Stand(known, pipeline, bench.settings.vad)
-            report[table] = habits(stand, partial(_said, table))
-            bench.memory.save()
-    return report
+    cases = [case for case in bench.cases(trusted("speech.tsv")) if case.speaker]
+    stand = Stand(cases, bench.pipeline(demo_index()), bench.settings.vad)
+    return {"speech": habits(stand, partial(_said, "speech"))}
 
 
 def _said(table: str, text: str) -> None:
