@@ -1,8 +1,8 @@
-"""What the model hears next: a bounded queue of three priorities, pure and with a clock handed in.
+"""What the model hears next: a bounded queue of four priorities, pure and with a clock handed in.
 
-Answers go before decodes at a pause, those before partial transcripts. Of one owner only the
-newest partial waits, and none that has become stale is heard: under load partials thin out first,
-answers never do.
+Answers go before decodes at a pause, those before partial transcripts, those before recordings
+that were sent in whole. Of one owner only the newest partial waits, and none that has become stale
+is heard: under load partials thin out first, answers never do, and recordings wait.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ class Priority(IntEnum):
     PAUSE = 1
     """Speculative: the pause may be the end"""
     PARTIAL = 2
+    RECORDING = 3
+    """Of a recording that was sent in whole: nobody speaks and waits"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class BatcherOptions:
     max_partials: int = 32
     partial_age_s: float = 0.3
     """A partial that waited longer tells the speaker nothing new"""
+    max_recordings: int = 32
+    """Utterances of recordings; more are refused"""
     max_batch: int = 1
     """Equally long sounds heard at once; on two cores without a GPU one by one is as fast"""
 
@@ -72,10 +76,16 @@ class Batcher(Generic[W]):
     def offer(self, job: Job[W], now_s: float) -> list[Job[W]]:
         """Queue a job; the jobs that it displaces, which will not be heard.
 
-        Raises Overloaded where too many answers wait already.
+        Raises Overloaded where too many answers, or utterances of recordings, wait already.
         """
         queue = self._waiting[job.priority]
-        if job.priority is Priority.ANSWER and len(queue) >= self.options.max_answers:
+        most = {
+            Priority.ANSWER: self.options.max_answers,
+            Priority.PAUSE: self.options.max_pauses,
+            Priority.PARTIAL: self.options.max_partials,
+            Priority.RECORDING: self.options.max_recordings,
+        }[job.priority]
+        if job.priority in (Priority.ANSWER, Priority.RECORDING) and len(queue) >= most:
             raise Overloaded(
                 f"{len(queue)} utterances wait for the model already",
                 hint="Speak again in a moment",
@@ -83,11 +93,6 @@ class Batcher(Generic[W]):
         dropped = []
         if job.priority is Priority.PARTIAL:
             dropped = [other for other in queue if other.owner == job.owner]
-        most = {
-            Priority.ANSWER: self.options.max_answers,
-            Priority.PAUSE: self.options.max_pauses,
-            Priority.PARTIAL: self.options.max_partials,
-        }[job.priority]
         excess = len(queue) - len(dropped) + 1 - most
         dropped += [other for other in queue if other not in dropped][: max(0, excess)]
         for other in dropped:

@@ -7,7 +7,7 @@ counted: a small file that unpacks to gigabytes is refused, whether it says so o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,7 @@ class Source:
         return self.file
 
 
-def sound_blocks(source: Source, limits: SoundLimits) -> Iterator[Audio]:
+def sound_blocks(source: Source, limits: SoundLimits) -> Generator[Audio, None, None]:
     """Mono sound at 16 kHz in pieces, float32 [n], that belong behind each other.
 
     Raises UnsupportedAudio, TooMuchSound, AudioFileError, the latter two also on the way.
@@ -93,11 +93,16 @@ def sound_blocks(source: Source, limits: SoundLimits) -> Iterator[Audio]:
             yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def measure_s(source: Source, limits: SoundLimits) -> float:
-    """How long a recording is, by decoding all of it; raises what ``sound_blocks`` raises."""
+def lengths_s(source: Source, limits: SoundLimits) -> Generator[float, None, None]:
+    """How long a recording is, as far as it was decoded: the last is its length.
+
+    Raises what ``sound_blocks`` raises.
+    """
     with _opened(source, limits) as file:
-        rate_hz: int = file.samplerate
-        return sum(len(frames) for frames in _decoded(file, source, limits)) / rate_hz
+        frames = 0
+        for block in _decoded(file, source, limits):
+            frames += len(block)
+            yield frames / file.samplerate
 
 
 @contextmanager

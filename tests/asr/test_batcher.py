@@ -5,7 +5,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from speechsearch.asr.batcher import Batcher, BatcherOptions, Job, Priority
 from speechsearch.errors import Overloaded
 
-ANSWER, PAUSE, PARTIAL = Priority
+ANSWER, PAUSE, PARTIAL, RECORDING = Priority
 
 
 def job(priority, owner="a", length=100, work=None):
@@ -23,11 +23,11 @@ def taken(batcher, now_s=0.0):
     return batches
 
 
-def test_answers_go_before_pauses_and_those_before_partials():
+def test_answers_go_before_pauses_those_before_partials_and_those_before_recordings():
     batcher = Batcher()
-    partial, pause, answer = job(PARTIAL), job(PAUSE), job(ANSWER)
-    assert offered(batcher, partial, pause, answer) == []
-    assert taken(batcher) == [[answer], [pause], [partial]]
+    recording, partial, pause, answer = job(RECORDING), job(PARTIAL), job(PAUSE), job(ANSWER)
+    assert offered(batcher, recording, partial, pause, answer) == []
+    assert taken(batcher) == [[answer], [pause], [partial], [recording]]
 
 
 def test_within_a_priority_who_came_first_goes_first():
@@ -74,11 +74,12 @@ def test_a_job_already_taken_is_neither_promoted_nor_withdrawn():
     assert taken(batcher) == []
 
 
-def test_too_many_answers_are_refused_with_what_to_do():
-    batcher = Batcher(BatcherOptions(max_answers=1))
-    offered(batcher, job(ANSWER))
+@pytest.mark.parametrize("priority", [ANSWER, RECORDING])
+def test_too_many_answers_are_refused_with_what_to_do(priority):
+    batcher = Batcher(BatcherOptions(max_answers=1, max_recordings=1))
+    offered(batcher, job(priority))
     with pytest.raises(Overloaded) as caught:
-        offered(batcher, job(ANSWER))
+        offered(batcher, job(priority))
     assert caught.value.hint
     assert len(batcher) == 1
 
@@ -103,7 +104,9 @@ class Queue(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.batcher = Batcher(
-            BatcherOptions(max_answers=3, max_pauses=2, max_partials=2, max_batch=2)
+            BatcherOptions(
+                max_answers=3, max_pauses=2, max_partials=2, max_recordings=2, max_batch=2
+            )
         )
         self.now_s, self.waiting = 0.0, []
 
@@ -113,7 +116,7 @@ class Queue(RuleBasedStateMachine):
         try:
             dropped = self.batcher.offer(new, self.now_s)
         except Overloaded:
-            assert priority is ANSWER
+            assert priority in (ANSWER, RECORDING)
             return
         assert all(one.priority is priority for one in dropped)
         self.waiting.append(new)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from speechsearch.audio import reader
 from speechsearch.audio.player import read_audio
-from speechsearch.audio.reader import SoundLimits, Source, measure_s, sound_blocks
+from speechsearch.audio.reader import SoundLimits, Source, lengths_s, sound_blocks
 from speechsearch.errors import AudioError, AudioFileError, TooMuchSound, UnsupportedAudio
 
 KINDS = [
@@ -40,6 +40,10 @@ def kept(tmp_path):
         return Source(path, "recording")
 
     return keep
+
+
+def measure_s(source, limits):
+    return list(lengths_s(source, limits))[-1]
 
 
 def whole(source, limits=UPLOAD):
