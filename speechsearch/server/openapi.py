@@ -31,9 +31,8 @@ answered over plain HTTP. Where the server has a token, `/metrics` and `/v1/` ne
 the `Origin` of another site, or a `Host` that is not the server's, are refused with 403.
 """
 EVENTS = """\
-Events, each with one JSON object as its data: `utterance` (UtteranceObject) as each is answered,
-`progress` (ProgressObject) about twice a second, and last `done` (DoneObject) or `error`
-(FaultObject).
+An event, with one JSON object as its data: `utterance` as each is answered, `progress` about twice
+a second, and last `done` or `error`.
 """
 FAULTS = {
     400: "The request makes no sense",
@@ -103,7 +102,7 @@ def _transcriptions() -> dict[str, Any]:
         "description": "What was said and found",
         "content": {
             "application/json": {"schema": _ref(Transcription)},
-            "text/event-stream": {"schema": {"type": "string", "description": EVENTS}},
+            "text/event-stream": {"schema": _events()},
         },
     }
     return {
@@ -114,6 +113,34 @@ def _transcriptions() -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
         "responses": {"200": answer, **_faults(*FAULTS)},
         **SECURED,
+    }
+
+
+def _events() -> dict[str, Any]:
+    """One event of the stream."""
+    kinds = (
+        ("utterance", UtteranceObject),
+        ("progress", ProgressObject),
+        ("done", DoneObject),
+        ("error", FaultObject),
+    )
+    return {
+        "description": EVENTS,
+        "oneOf": [
+            {
+                "type": "object",
+                "required": ["event", "data"],
+                "properties": {
+                    "event": {"const": name},
+                    "data": {
+                        "type": "string",
+                        "contentMediaType": "application/json",
+                        "contentSchema": _ref(kind),
+                    },
+                },
+            }
+            for name, kind in kinds
+        ],
     }
 
 
