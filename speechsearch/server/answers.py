@@ -118,7 +118,8 @@ class Answers:
             with self._change:
                 batch, stale = self._batcher.take(self._clock())
                 while not batch and not stale and not self._over:
-                    self._change.wait()
+                    held_s = self._batcher.held_s(self._clock())
+                    self._change.wait(None if held_s == math.inf else max(0.0, held_s))
                     batch, stale = self._batcher.take(self._clock())
                 if self._over:
                     return

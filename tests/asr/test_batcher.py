@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -27,7 +29,29 @@ def test_answers_go_before_pauses_those_before_partials_and_those_before_recordi
     batcher = Batcher()
     recording, partial, pause, answer = job(RECORDING), job(PARTIAL), job(PAUSE), job(ANSWER)
     assert offered(batcher, recording, partial, pause, answer) == []
-    assert taken(batcher) == [[answer], [pause], [partial], [recording]]
+    assert taken(batcher) == [[answer], [pause], [partial]]
+    assert taken(batcher, 1.0) == [[recording]]
+
+
+def test_no_recording_is_begun_while_somebody_speaks_unless_it_has_waited_long():
+    batcher = Batcher(BatcherOptions(spared_s=0.4, recording_wait_s=2.0))
+    recording = job(RECORDING)
+    offered(batcher, job(PARTIAL), now_s=10.0)
+    offered(batcher, recording, now_s=10.1)
+    assert taken(batcher, 10.1) != []
+    assert batcher.take(10.39) == ([], [])
+    assert batcher.held_s(10.1) == pytest.approx(0.3)
+    for tenth in range(103, 121, 2):
+        offered(batcher, job(PARTIAL), now_s=tenth / 10)
+        assert recording not in batcher.take(tenth / 10)[0]
+    assert batcher.take(12.11) == ([recording], [])
+    assert batcher.held_s(12.2) == math.inf
+
+
+def test_where_nobody_spoke_a_recording_is_begun_at_once():
+    batcher, recording = Batcher(), job(RECORDING)
+    offered(batcher, recording)
+    assert batcher.take(0.0) == ([recording], [])
 
 
 def test_within_a_priority_who_came_first_goes_first():
