@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import cast
 
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
@@ -125,7 +125,7 @@ def check_size(size_bytes: int, options: UploadOptions) -> None:
 
 
 @asynccontextmanager
-async def received(scope: Scope, inflow: Inflow) -> AsyncIterator[Source]:
+async def received(scope: Scope, inflow: Inflow) -> AsyncGenerator[Source, None]:
     """The uploaded recording, in a temporary file that is gone after the block.
 
     Raises MalformedMessage, MessageTooLarge, TooSlow; ClientDisconnect where nobody is left.
@@ -136,22 +136,38 @@ async def received(scope: Scope, inflow: Inflow) -> AsyncIterator[Source]:
         raise MalformedMessage(f"the body is {content_type[:100] or 'nothing'!r}", hint=SEND)
     length = request.headers.get("content-length", "")
     check_size(int(length) if length.isdecimal() else 0, inflow.options)
+    parser = MultiPartParser(
+        request.headers,
+        request.stream(),
+        max_files=1,
+        max_fields=MAX_FIELDS,
+        max_part_size=MAX_FIELD_BYTES,
+    )
     try:
-        form = await request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
-    except HTTPException as error:
-        raise MalformedMessage(f"the form is malformed: {error.detail}", hint=SEND) from error
+        yield _recording(await _parsed(parser))
+    finally:
+        for file in parser._files_to_close_on_error:  # also those of a form without an end
+            file.close()
+
+
+async def _parsed(parser: MultiPartParser) -> FormData:
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        raise MalformedMessage(f"the form is malformed: {error.message}", hint=SEND) from error
     except OSError as error:
         raise SpeechsearchError(
             f"the upload cannot be kept: {error.strerror or error}",
             hint="Make room in the server's temporary folder (TMPDIR)",
         ) from error
-    try:
-        upload = form.get(FIELD)
-        if not isinstance(upload, UploadFile):
-            raise MalformedMessage(f"the form has no file in {FIELD!r}", hint=SEND)
-        spooled = cast("SpooledTemporaryFile[bytes]", upload.file)
-        spooled.rollover()
-        spooled.flush()
-        yield Source(spooled.fileno(), (upload.filename or "upload")[:MAX_NAME_LETTERS])
-    finally:
-        await form.close()
+
+
+def _recording(form: FormData) -> Source:
+    """The file in a form; raises MalformedMessage where there is none."""
+    upload = form.get(FIELD)
+    if not isinstance(upload, UploadFile):
+        raise MalformedMessage(f"the form has no file in {FIELD!r}", hint=SEND)
+    file = cast("SpooledTemporaryFile[bytes]", upload.file)
+    file.rollover()
+    file.flush()
+    return Source(file.fileno(), (upload.filename or "upload")[:MAX_NAME_LETTERS])
