@@ -52,13 +52,13 @@ async def failed(_: Request, error: Exception) -> Response:
     return fault_response(error)
 
 
-async def no_route(_: Request, error: Exception) -> Response:
+async def no_route(request: Request, error: Exception) -> Response:
     """What the router refuses: no such path, or not this method."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
     body = {
         "code": "not_found" if status == 404 else "method",
-        "message": "there is nothing here" if status == 404 else "not with this method",
+        "message": f"there is no {request.method} {request.url.path[:100]}",
         "hint": "/openapi.json lists what there is",
     }
     return JSONResponse(body, status, headers)

@@ -133,7 +133,9 @@ async def received(scope: Scope, inflow: Inflow) -> AsyncGenerator[Source, None]
     request = Request(scope, inflow)
     content_type = request.headers.get("content-type", "")
     if not content_type.lower().startswith("multipart/form-data"):
-        raise MalformedMessage(f"the body is {content_type[:100] or 'nothing'!r}", hint=SEND)
+        raise MalformedMessage(
+            f"the body is no form but {content_type[:100] or 'nothing'}", hint=SEND
+        )
     length = request.headers.get("content-length", "")
     check_size(int(length) if length.isdecimal() else 0, inflow.options)
     parser = MultiPartParser(
