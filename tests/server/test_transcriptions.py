@@ -9,12 +9,17 @@ import httpx
 import msgspec
 import numpy as np
 import pytest
+import soundfile
 
+from speechsearch.audio.player import read_audio
 from speechsearch.client.query import query_file
 from speechsearch.client.report import utterance_object
 from speechsearch.config import load_settings
+from speechsearch.wire import messages as m
+from speechsearch.wire.codec import encode_message
 from speechsearch.wire.objects import FaultObject, Transcription
 from tests.recordings import encoded, spoken_with_pauses
+from tests.server.test_sockets import greeted, speak, until
 from tests.serving import serving
 
 PATH = "/v1/transcriptions"
@@ -284,6 +289,39 @@ def open_temporary_files(server):
         with contextlib.suppress(OSError):
             names.append(str(link.readlink()))
     return [name for name in names if name.endswith("(deleted)") and "/tmp" in name]
+
+
+async def test_who_speaks_is_answered_while_a_recording_is_transcribed(
+    strict, long_sound, fixtures
+):
+    data, query = encoded(np.tile(long_sound[0], 2)), fixtures.queries[0]
+    hello = encode_message(m.Hello(protocol=m.PROTOCOL, token="sesame"))
+    async with httpx.AsyncClient(timeout=120, headers=SESAME) as client, client.stream(
+        "POST", f"{strict.http}{PATH}?stream=true", files={"file": ("a.flac", data)}
+    ) as answer:  # fmt: skip
+        lines = answer.aiter_lines()
+        assert await anext(lines) == "event: utterance"
+        async with greeted(strict, hello) as socket:
+            await speak(socket, read_audio(query.path))
+            final = await until(socket, "final")
+        assert final["hits"][0]["id"] == query.item
+        assert uploads_of(strict) == 1
+        assert "event: done" in [line async for line in lines]
+
+
+def resident_mb(server, field):
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    return int(status.split(f"{field}:")[1].split()[0]) / 1024
+
+
+def test_a_long_recording_never_lies_in_memory(server, tmp_path):
+    path, noise = tmp_path / "long.flac", np.random.default_rng(0).normal(0, 1e-3, (480_000, 2))
+    with soundfile.SoundFile(path, "w", 48_000, 2) as file:
+        for _ in range(30):
+            file.write(noise)
+    before_mb = resident_mb(server, "VmRSS")
+    assert send(server, path.read_bytes()).json()["duration_s"] == 300
+    assert resident_mb(server, "VmHWM") - before_mb < 300 * 48_000 * 2 * 4 / 2**20 / 3
 
 
 def test_a_server_that_ends_says_so_in_the_stream(long_sound):
