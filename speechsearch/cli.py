@@ -69,7 +69,7 @@ def serve(
     search: SearchOption = None,
     second_pass: SecondPassOption = None,
 ) -> None:
-    """Answer clients over a websocket, until SIGTERM or Ctrl-C.
+    """Answer clients over a websocket, and recordings over HTTP, until SIGTERM or Ctrl-C.
 
     Example: speechsearch serve --port 8765 --index ./my-index
     """

@@ -122,7 +122,8 @@ class _Shown:
         self.show(recording, found)
 
     def failed(self, recording: str, error: SpeechsearchError) -> None:
-        errors.print(f"{recording}: {error}", markup=False, soft_wrap=True)
+        named = error.message.startswith(recording)
+        errors.print(str(error) if named else f"{recording}: {error}", markup=False, soft_wrap=True)
 
     def ended(self, recording: str) -> None:
         del recording

@@ -27,8 +27,9 @@ BLOCK_VALUES = 2**18
 READ = "WAV, FLAC, Ogg/Opus, Ogg/Vorbis and MP3 are read"
 UNKNOWN_FRAMES = 2**63 - 1
 """libsndfile's word for a FLAC file without a length, to whose end it does not read"""
-UNRECOGNISED, SYSTEM = 1, 2
-"""libsndfile's codes for what is no audio file, and for what the operating system said"""
+UNRECOGNISED, NOT_REGULAR = 1, 7
+"""libsndfile's codes for what is no audio file, and (it says) no regular file: an MP3 that ends in
+its first frame is called that"""
 
 Frames = npt.NDArray[np.float32]
 """float32 [frames, channels], as decoded"""
@@ -116,8 +117,10 @@ def _opened(source: Source, limits: SoundLimits) -> Iterator[soundfile.SoundFile
     except soundfile.LibsndfileError as error:
         if error.code == UNRECOGNISED:
             raise UnsupportedAudio(f"{name} is no recording", hint=READ) from error
-        system = error.code == SYSTEM and isinstance(source.file, int)
-        why = "it is damaged" if system else error.error_string
+        if error.code == NOT_REGULAR:
+            raise AudioFileError(f"{name} is damaged, or no recording", hint=READ) from error
+        missing = isinstance(source.file, Path) and not source.file.exists()
+        why = "there is no such file" if missing else error.error_string.rstrip(".")
         raise AudioFileError(f"{name} cannot be read: {why}", hint=READ) from error
     except OSError as error:
         raise AudioFileError(f"{name} cannot be read: {error}", hint=READ) from error

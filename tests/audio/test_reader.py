@@ -181,8 +181,14 @@ def test_formats_that_are_not_taken_are_named(kept):
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(AudioFileError, match="cannot be read"):
+    with pytest.raises(AudioFileError, match="there is no such file"):
         measure_s(Source(tmp_path / "none.wav", "none.wav"), SoundLimits())
+
+
+def test_a_few_bytes_called_mp3_are_not_called_a_pipe(tmp_path):
+    (tmp_path / "a.mp3").write_text("x\n")
+    with pytest.raises(AudioFileError, match="damaged, or no recording"):
+        measure_s(Source(tmp_path / "a.mp3", "a.mp3"), SoundLimits())
 
 
 SHORT = {kind: encoded(noise(0.2), container=kind[0], subtype=kind[1]) for kind in KINDS}
