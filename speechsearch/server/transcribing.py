@@ -94,11 +94,12 @@ class Transcribing:
 
     async def _in_time(self, step: Awaitable[T]) -> T:
         """A step of the work, unless the time or the server is over."""
-        if self._ears.draining():
-            raise ServerUnavailable("the server is ending", hint="Send the recording again")
         try:
             async with asyncio.timeout_at(self._deadline_s):
-                return await step
+                outcome = await step
+            if self._ears.draining():
+                raise ServerUnavailable("the server is ending", hint="Send the recording again")
+            return outcome
         except TimeoutError:
             raise DeadlineExceeded(
                 f"the recording took longer than {self._ears.work_s:.0f} s",
