@@ -97,9 +97,6 @@ class Transcribing:
         try:
             async with asyncio.timeout_at(self._deadline_s):
                 outcome = await step
-            if self._ears.draining():
-                raise ServerUnavailable("the server is ending", hint="Send the recording again")
-            return outcome
         except TimeoutError:
             raise DeadlineExceeded(
                 f"the recording took longer than {self._ears.work_s:.0f} s",
@@ -112,3 +109,6 @@ class Transcribing:
             raise SpeechsearchError(
                 "the server failed on this recording", hint="Its log has the cause"
             ) from error
+        if self._ears.draining():
+            raise ServerUnavailable("the server is ending", hint="Send the recording again")
+        return outcome
