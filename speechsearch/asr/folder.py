@@ -43,6 +43,15 @@ class GateResult(msgspec.Struct, frozen=True):
     cer_shipped: float
 
 
+class Agreement(msgspec.Struct, frozen=True):
+    """How far two forms of the model were apart when it was taken in."""
+
+    what: str
+    difference: float
+    tolerance: float
+    unit: str
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``manifest.json``; unknown fields are ignored."""
 
@@ -64,6 +73,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where it is in two: [batch, samples] -> [batch, frames, channels] …"""
     encoder: str = ""
     """… and [1, frames, channels] -> [1, frames, letters]."""
+    agreement: tuple[Agreement, ...] = ()
+    """What was compared when it was taken in"""
+    source: str = ""
+    """The repository or folder that it comes from …"""
+    revision: str = ""
+    """… and the repository's commit"""
     files: dict[str, FileEntry]
     word_error_rate: list[GateResult]
 
@@ -129,6 +144,14 @@ def _weights_hash(manifest: Manifest) -> str:
     """Hexadecimal: the graph's sha256; of two, that of both sha256 in a row."""
     hashes = [manifest.files[name].sha256 for name in manifest.graphs]
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+
+def write_manifest(out: Path, manifest: Manifest) -> None:
+    """Hash all files of the folder into its manifest."""
+    names = sorted(p.name for p in out.iterdir() if p.is_file() and p.name != MANIFEST_FILE)
+    manifest = msgspec.structs.replace(manifest, files={n: file_entry(out / n) for n in names})
+    encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    (out / MANIFEST_FILE).write_bytes(encoded + b"\n")
 
 
 def list_models(search_dirs: Sequence[Path]) -> list[ModelFolder]:

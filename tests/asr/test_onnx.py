@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from speechsearch.asr.folder import ModelFolder
 from speechsearch.asr.model import FrameTiming, ModelInfo, Vocabulary
 from speechsearch.asr.normalisation import normalise
-from speechsearch.asr.onnx import OnnxAcousticModel, log_softmax
+from speechsearch.asr.onnx import OnnxAcousticModel
+from speechsearch.asr.parts import log_softmax
 from speechsearch.asr.streaming import Rehearing, Streaming
 from speechsearch.errors import AudioError, ModelError
 
