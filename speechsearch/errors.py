@@ -6,6 +6,7 @@ SpeechsearchError
 │   ├── DeviceError        no such device, denied, or gone
 │   └── AudioFileError     a recording that cannot be read
 ├── ModelError             a model folder that is missing, damaged or does not fit
+│   └── HubError           a model repository that cannot be reached, read or believed
 ├── CatalogueError         a catalogue that cannot be read or indexed
 │   └── SearchIndexError   an index on disk that is missing or damaged
 ├── TableError             a table of recordings that cannot be read or does not fit
@@ -74,6 +75,12 @@ class ModelError(SpeechsearchError):
     """A model folder that is missing, damaged or does not fit its architecture."""
 
     code = "model"
+
+
+class HubError(ModelError):
+    """A repository of models that cannot be reached, read or believed."""
+
+    code = "hub"
 
 
 class CatalogueError(SpeechsearchError):

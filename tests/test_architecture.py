@@ -17,9 +17,11 @@ OUTSIDE = {
     "client": {*STAGES, "config", "pipeline", "learning", "client"},
     "server": {*STAGES, "config", "pipeline", "turns", "monitoring", "server"},
     "learning": {*STAGES},
+    "hub": {*STAGES, "config", "hub"},
     "cli_shared": {*STAGES, "config", "client", "server"},
     "cli_eval": {*STAGES, "cli_shared", "client", "learning"},
-    "cli": {*STAGES, "config", "cli_shared", "cli_eval", "client", "server"},
+    "cli_models": {*STAGES, "config", "cli_shared", "hub"},
+    "cli": {*STAGES, "config", "cli_shared", "cli_eval", "cli_models", "client", "server"},
     "__main__": {"cli"},
     "__init__": {"client"},
 }

@@ -16,6 +16,7 @@ from speechsearch.asr.tokens import VOCABULARY_FILES, read_json, read_vocabulary
 from speechsearch.errors import ModelError
 from speechsearch.types import SAMPLE_RATE_HZ
 
+WEIGHTS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
 DATA2VEC = "Data2VecAudioForCTC"
 ARCHITECTURES = (
     "PositionedWav2Vec2ForCTC",

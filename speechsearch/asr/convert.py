@@ -31,11 +31,12 @@ from speechsearch.asr.agreement import (
     most_apart,
     streamed_apart,
 )
+from speechsearch.asr.checkpoint import WEIGHTS_FILE
 from speechsearch.asr.folder import Agreement
 from speechsearch.asr.halves import Encoder, Front, Whole, fold_weight_norms
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.onnx import OnnxAcousticModel
-from speechsearch.asr.positioned import WEIGHTS_FILE, load_torch, read_weights
+from speechsearch.asr.positioned import load_torch, read_weights, table_frames
 from speechsearch.asr.torch_engine import TorchAcousticModel, parts_of
 from speechsearch.errors import ModelError
 from speechsearch.types import Audio
@@ -68,6 +69,12 @@ def convert(
             f"{source} has {parameters / 1e6:.0f} M parameters; one graph holds 500 M",
             hint="Take a smaller model of the same family",
         )
+    reach = table_frames(model)
+    if reach and reach < info.timing.frames(info.max_samples):
+        raise ModelError(
+            f"The positions of {source} reach {reach} frames, fewer than one piece has",
+            hint="Make its folder with scripts/make_model",
+        )
     _place_weights(source, out)
     fold_weight_norms(model)
     with tempfile.TemporaryDirectory(dir=out) as scratch:
@@ -90,17 +97,23 @@ def write_graph(
     ``axes`` are the dimensions of the input that may vary: name, least and most.
     """
     dims = {axis: torch.export.Dim(name, min=a, max=b) for axis, (name, a, b) in axes.items()}
-    with _quiet(), torch.no_grad():
-        torch.onnx.export(
-            module.eval(),
-            (example,),
-            path,
-            input_names=["input_values"],
-            output_names=["logits"],
-            dynamic_shapes=(dims,),
-            dynamo=True,
-            external_data=False,
-        )
+    try:
+        with _quiet(), torch.no_grad():
+            torch.onnx.export(
+                module.eval(),
+                (example,),
+                path,
+                input_names=["input_values"],
+                output_names=["logits"],
+                dynamic_shapes=(dims,),
+                dynamo=True,
+                external_data=False,
+            )
+    except Exception as error:  # of the exporter, whose errors share no other base
+        raise ModelError(
+            f"torch cannot write the graph of {path.stem}: {str(error).splitlines()[0]}",
+            hint="Use the versions in constraints.txt, or a repository with onnx/model.onnx",
+        ) from error
 
 
 def quantise_products(source: Path, target: Path, nodes: Sequence[str] | None = None) -> None:

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from transformers import Wav2Vec2ForCTC
 
 from speechsearch.asr.agreement import UNLIMITED_FRAMES
-from speechsearch.asr.checkpoint import CHECKPOINT_FILES, Checkpoint
+from speechsearch.asr.checkpoint import CHECKPOINT_FILES, WEIGHTS_FILE, Checkpoint
 from speechsearch.asr.convert import write_graph
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.folder import (
@@ -35,7 +35,7 @@ from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.normalisation import normalise
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.asr.parts import log_softmax
-from speechsearch.asr.positioned import WEIGHTS_FILE, load_torch, table_frames
+from speechsearch.asr.positioned import load_torch, table_frames
 from speechsearch.asr.shrink import SMALLEST, Calibration, shrink
 from speechsearch.asr.split import split
 from speechsearch.asr.wer import Errors, count_errors

@@ -157,7 +157,8 @@ def write_manifest(out: Path, manifest: Manifest) -> None:
 def list_models(search_dirs: Sequence[Path]) -> list[ModelFolder]:
     """Every acoustic model, in the order of the directories, then of names."""
     manifests = (m for root in search_dirs for m in sorted(root.glob(f"*/{MANIFEST_FILE}")))
-    return [ModelFolder.open(m.parent) for m in manifests if (m.parent / "config.json").exists()]
+    folders = (m.parent for m in manifests if not m.parent.name.startswith("."))
+    return [ModelFolder.open(folder) for folder in folders if (folder / "config.json").exists()]
 
 
 def find_model(name_or_path: str, search_dirs: Sequence[Path]) -> ModelFolder:

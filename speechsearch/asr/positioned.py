@@ -28,10 +28,9 @@ from transformers import (
 )
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2PositionalConvEmbedding
 
-from speechsearch.asr.checkpoint import Checkpoint
+from speechsearch.asr.checkpoint import PICKLE_FILE, WEIGHTS_FILE, Checkpoint
 from speechsearch.errors import ModelError
 
-WEIGHTS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
 _TABLE = "wav2vec2.encoder.pos_conv_embed.table"
 _MASK = "masked_spec_embed"
 _WEIGHT_NORMS = {

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from transformers import PreTrainedModel
 
+from speechsearch.asr.checkpoint import WEIGHTS_FILE
 from speechsearch.asr.folder import ModelFolder
 from speechsearch.asr.graph import Batch
 from speechsearch.asr.halves import Encoder, Front, Whole, fold_weight_norms
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.parts import PartedModel
-from speechsearch.asr.positioned import WEIGHTS_FILE, load_torch
-from speechsearch.errors import ModelError
+from speechsearch.asr.positioned import load_torch
 from speechsearch.types import Device
 
 
@@ -49,13 +49,8 @@ class TorchAcousticModel(PartedModel):
     ) -> TorchAcousticModel:
         """Check the weights' hash and place them on ``device``; ``threads`` are the CPU's.
 
-        Raises ``ModelError`` where the folder has no weights, or damaged ones.
+        Raises ``ModelError`` where the weights are damaged or do not fit.
         """
-        if WEIGHTS_FILE not in folder.manifest.files:
-            raise ModelError(
-                f"{folder.manifest.name} has ONNX graphs alone, no weights for torch",
-                hint="Use --engine onnx, or pull the model's own repository with the [torch] extra",
-            )
         folder.verify([WEIGHTS_FILE])
         model = load_torch(folder.path, fused_attention=True)
         fold_weight_norms(model)
