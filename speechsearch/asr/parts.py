@@ -90,11 +90,16 @@ class PartedModel:
         """[sounds, samples] -> [sounds, frames, letters]."""
         if self._halved:
             return self._encode(self._front(sounds))
-        timing = self.info.timing
-        return self._in_pieces(
-            (len(sounds), timing.frames(sounds.shape[1])),
-            lambda piece: self._letters(sounds[:, timing.span(piece.heard)]),
-        )
+        timing, samples = self.info.timing, sounds.shape[1]
+        frames = timing.frames(samples)
+
+        def logits(piece: Piece) -> Batch:
+            span = timing.span(piece.heard)
+            # a group norm also hears the samples behind the last whole frame
+            end = samples if piece.end_frame == frames else span.stop
+            return self._letters(sounds[:, span.start : end])
+
+        return self._in_pieces((len(sounds), frames), logits)
 
     def _encode(self, features: Batch) -> Batch:
         """[sounds, frames, channels] -> [sounds, frames, letters]."""
@@ -115,8 +120,9 @@ class PartedModel:
         longest = self.info.timing.frames(self.info.max_samples)
         plan = pieces(frames, longest) if frames else []
         heard = [log_softmax(logits(piece)[:, piece.keep]) for piece in plan]
-        nothing = np.zeros((sounds, 0, len(self.info.vocabulary.letters)), dtype=np.float32)
-        return np.concatenate([nothing, *heard], axis=1)
+        if heard:
+            return np.concatenate(heard, axis=1)
+        return np.zeros((sounds, 0, len(self.info.vocabulary.letters)), dtype=np.float32)
 
     def _front(self, sounds: Batch) -> Batch:
         """[sounds, samples] -> [sounds, frames, channels]; no more at once than one piece."""

@@ -51,6 +51,12 @@ def ready_files(names: Sequence[str], precision: Precision) -> tuple[str, ...]:
     return ()
 
 
+def ready_in(folder: Path, precision: Precision) -> list[Path]:
+    """The ready graphs of a folder, and what belongs to them; none where there are none."""
+    here = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return [folder / name for name in ready_files(sorted(here), precision)]
+
+
 def take_ready(
     source: Path, out: Path, info: ModelInfo, precision: Precision, sounds: Sequence[Audio]
 ) -> Graphs:
@@ -58,8 +64,7 @@ def take_ready(
 
     The quantised one, where it strays little from the float32 one on ``sounds``.
     """
-    here = [str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()]
-    files = [source / name for name in ready_files(sorted(here), precision)]
+    files = ready_in(source, precision)
     graphs = {path.name: path for path in files if path.suffix == ".onnx"}
     if not graphs:
         raise ModelError(f"{source} holds no ready graph", hint=f"It needs onnx/{FLOAT32_FILE}")

@@ -20,7 +20,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from speechsearch.asr.agreement import divergence_nats
-from speechsearch.asr.convert import quantise_products
+from speechsearch.asr.convert import forget_origin, quantise_products
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.types import Audio, LogProbs
@@ -96,14 +96,6 @@ def _store_half(source: Path, target: Path, names: set[str]) -> None:
         model.graph.initializer.remove(weight)
         model.graph.initializer.append(numpy_helper.from_array(half, stored))
         model.graph.node.insert(0, cast)
-    _forget_origin(model.graph)
+    forget_origin(model.graph)
     onnx.checker.check_model(model)
     onnx.save(model, target)
-
-
-def _forget_origin(graph: Any) -> None:
-    """Drop the exporter's stack traces, which name files of the machine it ran on."""
-    for part in (graph.node, graph.value_info, graph.input, graph.output, graph.initializer):
-        for item in part:
-            del item.metadata_props[:]
-    del graph.metadata_props[:]

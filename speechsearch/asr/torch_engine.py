@@ -1,8 +1,8 @@
 """The other engine: torch on the CPU or a GPU, behind the same protocol ([torch] extra).
 
-On the CPU all is float32. On a GPU the convolutions stay in float32, since layer norms over a few
-large channels would widen what bfloat16 rounds away; the encoder runs in bfloat16 with fused
-attention. Equally long sounds pass all of it at once: nothing in it looks from one to another.
+On the CPU all is float32. On a GPU the convolutions and the projection behind them stay in float32,
+since layer norms over a few large channels widen what bfloat16 rounds away; the encoder runs in
+bfloat16 with fused attention. Equally long sounds pass all of it at once: nothing in it looks from one to another.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from speechsearch.asr.agreement import (
 from speechsearch.asr.checkpoint import CHECKPOINT_FILES, PICKLE_FILE, WEIGHTS_FILE, Checkpoint
 from speechsearch.asr.folder import MANIFEST_FILE, SCHEMA, Manifest, ModelFolder, write_manifest
 from speechsearch.asr.model import ModelInfo
-from speechsearch.asr.ready import take_ready
+from speechsearch.asr.ready import ready_in, take_ready
 from speechsearch.audio.player import read_audio
 from speechsearch.config import default_models_dir
 from speechsearch.errors import ModelError
@@ -138,19 +138,16 @@ def _make(source: Path, made: Path, name: str, origin: Origin, precision: Precis
 def _graphs(source: Path, made: Path, info: ModelInfo, precision: Precision) -> Graphs:
     weights = any((source / name).exists() for name in (WEIGHTS_FILE, PICKLE_FILE))
     sounds = reference_sounds()
-    if not (weights and torch_here()):
-        try:
-            return take_ready(source, made, info, precision, sounds)
-        except ModelError as error:
-            if weights and "no ready graph" in error.message:
-                raise ModelError(
-                    f"{source} has weights, and converting them needs torch",
-                    hint="pip install 'speechsearch[torch]', or put onnx/model.onnx there",
-                ) from error
-            raise
-    from speechsearch.asr.convert import convert
+    if weights and torch_here():
+        from speechsearch.asr.convert import convert
 
-    return convert(source, made, info, precision, sounds)
+        return convert(source, made, info, precision, sounds)
+    if weights and not ready_in(source, precision):
+        raise ModelError(
+            f"{source} has weights, and converting them needs torch",
+            hint="pip install 'speechsearch[torch]', or put onnx/model.onnx there",
+        )
+    return take_ready(source, made, info, precision, sounds)
 
 
 def reference_sounds() -> list[Audio]:

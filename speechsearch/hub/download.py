@@ -21,7 +21,6 @@ from speechsearch.hub.repository import Plan, RemoteFile, Repository, endpoint, 
 PART = ".part"
 MOST_TRIES = 4
 """In a row without a byte"""
-_CHUNK_BYTES = 1 << 16
 _RETRY_S = 1.0
 
 Progress = Callable[[int], None]
@@ -124,7 +123,7 @@ def _append(
             progress(-start)
             writing.seek(0)
             writing.truncate()
-        for chunk in answer.iter_bytes(_CHUNK_BYTES):
+        for chunk in answer.iter_bytes():
             writing.write(chunk)
             progress(len(chunk))
             if file.bytes and writing.tell() > file.bytes:

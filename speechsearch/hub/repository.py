@@ -171,9 +171,10 @@ def explained(name: str, revision: str | None = None) -> Iterator[None]:
         ) from error
     except errors.HfHubHTTPError as error:
         status = error.response.status_code
+        private = "Check the spelling; if it is private, set HF_TOKEN to a token that may read it"
         raise HubError(
             f"{endpoint()} answers {status} for {where}",
-            hint="Check HF_TOKEN" if status in (401, 403) else "Try again later",
+            hint=private if status in (401, 403) else "Try again later",
         ) from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise HubError(
