@@ -8,6 +8,7 @@ step is checked against torch.
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 import warnings
 from collections.abc import Sequence
@@ -147,7 +148,7 @@ def forget_origin(graph: Any) -> None:
 def _place_weights(source: Path, out: Path) -> None:
     """The weights as they are; of a pickle its tensors, since no model folder holds pickles."""
     if (source / WEIGHTS_FILE).exists():
-        (out / WEIGHTS_FILE).write_bytes((source / WEIGHTS_FILE).read_bytes())
+        shutil.copyfile(source / WEIGHTS_FILE, out / WEIGHTS_FILE)
         return
     weights = {name: weight.clone() for name, weight in read_weights(source).items()}
     save_file(weights, out / WEIGHTS_FILE, metadata={"format": "pt"})

@@ -2,7 +2,8 @@
 
 On the CPU all is float32. On a GPU the convolutions and the projection behind them stay in float32,
 since layer norms over a few large channels widen what bfloat16 rounds away; the encoder runs in
-bfloat16 with fused attention. Equally long sounds pass all of it at once: nothing in it looks from one to another.
+bfloat16 with fused attention. Equally long sounds pass all of it at once: nothing in it looks from
+one to another.
 """
 
 from __future__ import annotations
