@@ -125,7 +125,9 @@ def models_pull(
 
     Example: speechsearch models pull facebook/wav2vec2-base-960h
     """
+    from speechsearch.asr.checkpoint import Checkpoint
     from speechsearch.hub.adopt import Origin, adopt, check_name, torch_here
+    from speechsearch.hub.download import fetch
     from speechsearch.hub.repository import look_up, plan
 
     settings = load_settings()
@@ -137,6 +139,8 @@ def models_pull(
     _confirm("Fetch it?", yes)
     owner_name = found.name.replace("/", "--")
     into = cache_dir() / "pulls" / f"{owner_name}@{found.revision[:12]}"
+    fetch(found, wanted.description, into)
+    Checkpoint.open(into)  # before its weights are fetched
     _fetch(found, wanted, into)
     origin = Origin(found.name, found.revision, found.license, found.language)
     with errors.status("making and checking its graphs …"):
@@ -205,11 +209,15 @@ def _show(found: Repository, wanted: Plan) -> None:
     lines = {
         "licence": found.license,
         "language": found.language,
-        "fetches": f"{wanted.bytes / 1e6:.1f} MB in {len(wanted.files)} files",
-        "weights": f"{largest.name}, {largest.bytes / 1e6:.1f} MB, {made}",
+        "fetches": f"{_size(wanted.bytes)} in {len(wanted.files)} files",
+        "weights": f"{largest.name}, {_size(largest.bytes)}, {made}",
     }
     for key, value in lines.items():
         errors.print(f"  {key:<9} {value}", markup=False, soft_wrap=True)
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count else "of unstated size"
 
 
 def _confirm(question: str, yes: bool) -> None:

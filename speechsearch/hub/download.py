@@ -81,6 +81,7 @@ def _fetch(
 ) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + PART)
+    file = _described(repository, file)
     with _alone(part) as writing:
         tries = 0
         while writing.tell() < file.bytes or not file.bytes:
@@ -95,7 +96,7 @@ def _fetch(
                     raise
                 sleep(_RETRY_S * tries)
     found = digest_of(part, file.digest)
-    if file.digest and found != file.digest:
+    if found != file.digest:
         part.unlink()
         raise HubError(
             f"{file.name} of {repository.name} is not what the hub says: its hash is "
@@ -105,19 +106,42 @@ def _fetch(
     part.rename(target)
 
 
+def _described(repository: Repository, file: RemoteFile) -> RemoteFile:
+    """With size and hash; asked for where the listing lacks them, as those of some mirrors do."""
+    if file.digest:
+        return file
+    from huggingface_hub import get_hf_file_metadata
+
+    with explained(repository.name, repository.revision):
+        about = get_hf_file_metadata(_url(repository, file))
+    if not about.etag or about.size is None:
+        raise HubError(
+            f"{endpoint()} does not say the hash of {file.name}, so it could not be believed",
+            hint="Use another mirror",
+        )
+    return RemoteFile(file.name, about.size, about.etag)
+
+
+def _url(repository: Repository, file: RemoteFile) -> str:
+    from huggingface_hub import hf_hub_url
+
+    return hf_hub_url(repository.name, file.name, revision=repository.revision, endpoint=endpoint())
+
+
 def _append(
     repository: Repository, file: RemoteFile, writing: IO[bytes], progress: Progress
 ) -> None:
     """Go on from where ``writing`` ends; from the start where the server knows no ranges."""
-    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub import get_session
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
-    url = hf_hub_url(repository.name, file.name, revision=repository.revision, endpoint=endpoint())
     start = writing.tell()
     headers: dict[str, Any] = {**build_hf_headers(), "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
-    with get_session().stream("GET", url, headers=headers, follow_redirects=True) as answer:
+    with get_session().stream(
+        "GET", _url(repository, file), headers=headers, follow_redirects=True
+    ) as answer:
         hf_raise_for_status(answer)
         if start and answer.status_code != 206:
             progress(-start)

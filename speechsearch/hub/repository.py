@@ -41,7 +41,8 @@ class RemoteFile:
     name: str
     bytes: int
     digest: str
-    """Hexadecimal: sha256 of what is in LFS (64 digits), else git's sha1 (40 digits)"""
+    """Hexadecimal: sha256 of what is in LFS (64 digits), else git's sha1 (40 digits); empty where
+    a mirror's listing does not say"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,12 @@ class Plan:
         """Of all files."""
         return sum(file.bytes for file in self.files)
 
+    @property
+    def description(self) -> Plan:
+        """The few small files that say whether the rest is worth fetching."""
+        small = tuple(file for file in self.files if file.name in CHECKPOINT_FILES)
+        return Plan(small, self.converts)
+
 
 def endpoint() -> str:
     """The hub, or the mirror that ``HF_ENDPOINT`` names."""
@@ -94,10 +101,12 @@ def look_up(name: str, revision: str | None = None) -> Repository:
         info = HfApi(endpoint=endpoint()).model_info(
             name, revision=revision, files_metadata=True, timeout=LOOK_UP_TIMEOUT_S
         )
+        if not info.sha:
+            raise ValueError("it names no commit")
     card = vars(info.card_data) if info.card_data else {}
     return Repository(
         name=name,
-        revision=info.sha or "",
+        revision=info.sha,
         license=stated(card, "license_name", "license"),
         language=stated(card, "language"),
         files=tuple(_file(one) for one in info.siblings or () if _inside(one.rfilename)),

@@ -1,7 +1,8 @@
 """A server on loopback that speaks what of the hub's API a client needs, and misbehaves on order.
 
 ``/api/models/OWNER/NAME[/revision/REV]`` says what there is; ``/OWNER/NAME/resolve/SHA/FILE`` gives
-small files itself and sends those in LFS on to ``/cdn/SHA256``, as the hub does. Ranges are served
+small files itself and sends those in LFS on to ``/cdn/SHA256`` under another name of the host, as
+the hub does. Ranges are served
 and every byte that left is counted.
 """
 
@@ -38,13 +39,16 @@ class FakeHub:
     dead: bool = False
     """No answer to anything"""
     ranges: bool = True
+    bare: bool = False
+    """The listing has names alone, as those of some mirrors"""
     corrupt: bool = False
     """Files in LFS come with a wrong byte"""
     sent: dict[str, int] = field(default_factory=dict)
     """Bytes of each file that left"""
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path and range of each request"""
-    tokens: set[str] = field(default_factory=set)
+    tokens: set[tuple[str, str | None]] = field(default_factory=set)
+    """Host asked and token shown"""
 
     @property
     def url(self):
@@ -58,7 +62,11 @@ class FakeHub:
     def info(self):
         siblings = []
         for name, content in sorted(self.files.items()):
-            one = {"rfilename": name, "size": len(content), "blobId": blob_id(content)}
+            one = {"rfilename": name}
+            if self.bare:
+                siblings.append(one)
+                continue
+            one |= {"size": len(content), "blobId": blob_id(content)}
             if len(content) >= LFS_BYTES:
                 sha256 = hashlib.sha256(content).hexdigest()
                 one["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
@@ -91,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, body):
         hub, path = self.hub, unquote(urlsplit(self.path).path)
         hub.asked.append((self.command, path, self.headers.get("Range", "")))
-        hub.tokens.add(self.headers.get("Authorization", ""))
+        hub.tokens.add((self.headers["Host"].partition(":")[0], self.headers["Authorization"]))
         if hub.dead:
             self.close_connection = True
             return
@@ -117,15 +125,18 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(404, b"", {"X-Error-Code": "EntryNotFound"})
         elif len(content) >= LFS_BYTES:
             sha256 = hashlib.sha256(content).hexdigest()
-            self.reply(
-                302, b"",
-                {"Location": f"/cdn/{sha256}", "X-Linked-Etag": f'"{sha256}"',
-                 "X-Linked-Size": str(len(content)), "X-Repo-Commit": COMMIT},
-            )  # fmt: skip
+            headers = {
+                "Location": f"http://localhost:{self.hub.port}/cdn/{sha256}",
+                "X-Linked-Etag": f'"{sha256}"',
+                "X-Linked-Size": str(len(content)),
+                "X-Repo-Commit": COMMIT,
+            }
+            self.reply(302, b"", headers)
         else:
             headers = {"ETag": f'"{blob_id(content)}"', "X-Repo-Commit": COMMIT}
-            self.reply(200, content if body else b"", headers)
-            self.hub.sent[name] = self.hub.sent.get(name, 0) + len(content)
+            self.reply(200, content, headers, body=body)
+            if body:
+                self.hub.sent[name] = self.hub.sent.get(name, 0) + len(content)
 
     def cdn(self, sha256):
         [(name, content)] = [
@@ -148,12 +159,13 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.hub.sent[name] = self.hub.sent.get(name, 0) + len(rest)
 
-    def reply(self, status, content, headers):
+    def reply(self, status, content, headers, *, body=True):
         self.send_response(status)
         for key, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(key, value)
         self.end_headers()
-        self.wfile.write(content)
+        if body:
+            self.wfile.write(content)
 
 
 @contextmanager

@@ -120,6 +120,29 @@ def test_two_do_not_fetch_one_file_at_once(remote, tmp_path):
             pull(remote, tmp_path)
 
 
+def test_the_token_is_shown_to_the_hub_and_not_to_where_it_sends_on(
+    hub, remote, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.tokens.clear()
+    pull(remote, tmp_path)
+    assert hub.tokens == {("127.0.0.1", "Bearer hf_secret"), ("localhost", None)}
+
+
+@pytest.mark.parametrize("corrupt", [False, True])
+def test_what_a_listing_does_not_say_is_asked_for_file_by_file(hub, remote, tmp_path, corrupt):
+    hub.bare, hub.corrupt = True, corrupt
+    bare = look_up(hub.name)
+    assert {(file.bytes, file.digest) for file in bare.files} == {(0, "")}
+    again = (bare, Plan(bare.files, converts=True))
+    if corrupt:
+        with pytest.raises(HubError, match="its hash is"):
+            pull(again, tmp_path)
+    else:
+        pull(again, tmp_path)
+        assert (tmp_path / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
+
+
 def test_a_full_disk_is_said_before_anything_is_fetched(hub, remote, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)

@@ -159,6 +159,14 @@ def test_a_wrong_sha256_is_refused_and_leaves_nothing_half_made(ready, hub, home
     assert not list(home.rglob("model.*"))
 
 
+def test_a_model_of_something_else_is_refused_before_its_weights_are_fetched(ready, hub, home):
+    hub.files["vocab.json"] = b'{"<pad>": 0, "|": 1, "SH": 2}'
+    refused = run("pull", hub.name, "--yes")
+    assert refused.exit_code == 1
+    assert "more than one character" in refused.stderr
+    assert not {name for name in hub.sent if name.startswith(("model", "onnx"))}
+
+
 def test_a_folder_at_hand_is_added_without_any_hub(hub, family, home, monkeypatch):
     one = family("base-960h")
     source = shutil.copytree(one.source, home / "at-hand")

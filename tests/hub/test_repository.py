@@ -92,7 +92,7 @@ def test_offline_mode_is_respected_and_said(hub, monkeypatch):
 def test_the_token_of_the_environment_is_sent(hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     look_up(hub.name)
-    assert "Bearer hf_secret" in hub.tokens
+    assert hub.tokens == {("127.0.0.1", "Bearer hf_secret")}
 
 
 def test_with_torch_the_weights_are_fetched_and_converted():
