@@ -134,9 +134,9 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(302, b"", headers)
         else:
             headers = {"ETag": f'"{blob_id(content)}"', "X-Repo-Commit": COMMIT}
-            self.reply(200, content, headers, body=body)
             if body:
-                self.hub.sent[name] = self.hub.sent.get(name, 0) + len(content)
+                self.count(name, content)
+            self.reply(200, content, headers, body=body)
 
     def cdn(self, sha256):
         [(name, content)] = [
@@ -155,9 +155,13 @@ class Handler(BaseHTTPRequestHandler):
         if cut is not None and start + len(rest) > cut:
             rest = rest[: max(0, cut - start)]
             self.close_connection = True
+        self.count(name, rest)
         self.wfile.write(rest)
         self.wfile.flush()
-        self.hub.sent[name] = self.hub.sent.get(name, 0) + len(rest)
+
+    def count(self, name, content):
+        """Before it leaves: a client that has it all may look at once."""
+        self.hub.sent[name] = self.hub.sent.get(name, 0) + len(content)
 
     def reply(self, status, content, headers, *, body=True):
         self.send_response(status)
