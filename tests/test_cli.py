@@ -70,7 +70,7 @@ def test_a_gpu_that_is_not_there_is_said_aloud_before_anything_else(verb, monkey
 
     monkeypatch.setattr(engines, "_why_no_gpu", lambda: "torch sees none")
     monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _: True)
-    for then in ("learning.table.read_table", "client.session.query_files",
+    for then in ("learning.table.read_table", "client.batch.run_batch",
                  "client.session.listen_or_play", "server.run.bind"):  # fmt: skip
         monkeypatch.setattr(f"speechsearch.{then}", stop)
     said = CliRunner().invoke(app, [*verb, "--device", "cuda"])
