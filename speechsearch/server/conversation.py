@@ -194,8 +194,9 @@ class Conversation:
     def _may_continue(self, earlier: Answered, utterance: Utterance) -> bool:
         said = earlier.utterance
         joined_ms = said.duration_ms + utterance.duration_ms
+        heard = bool(earlier.result.text) or said.duration_ms <= self._options.most_unheard_ms
         return (
-            bool(earlier.result.text)
+            heard
             and said.end_sample == utterance.start_sample
             and joined_ms <= self._options.most_joined_ms
             and said.number not in self._acted
