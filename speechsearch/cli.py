@@ -203,7 +203,7 @@ def devices() -> None:
 
     Example: speechsearch devices
     """
-    from speechsearch.audio.capture import input_devices
+    from speechsearch.audio.devices import input_devices
 
     table = Table("", "input", "channels", "rate", box=None)
     for device in input_devices():

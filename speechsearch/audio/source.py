@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from speechsearch.types import Audio
 
@@ -22,11 +22,24 @@ class Block:
     """Clock instant at which its last sample was heard"""
 
 
+NoticeKind = Literal[
+    "lost", "returned", "changed", "gap", "overrun", "asleep", "narrow", "muted", "unmuted"
+]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceNotice:
     """Something the person should know about the source, e.g. that the device vanished."""
 
     message: str
+    kind: NoticeKind = "lost"
+    missed_s: float = 0.0
+    """Seconds of sound that were not heard, where that is known"""
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether what was being said ends here."""
+        return self.kind in ("lost", "changed", "asleep")
 
 
 class Source(Protocol):
@@ -44,6 +57,6 @@ class Source(Protocol):
         """What was playing at a position on the time line."""
         ...
 
-    def blocks(self) -> AsyncIterator[Block | SourceNotice]:
+    def blocks(self) -> AsyncGenerator[Block | SourceNotice, None]:
         """Blocks as they are heard, until the source ends or is closed."""
         ...

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speechsearch.asr.folder import find_model
-from speechsearch.audio.capture import input_devices
+from speechsearch.audio.devices import input_devices
 from speechsearch.client.private import is_ready
 from speechsearch.config import Settings
 from speechsearch.errors import DeviceError, SpeechsearchError

@@ -145,11 +145,8 @@ class Voice:
         try:
             if not self.live:
                 await self.connection.ready()
-            async for block in self.source.blocks():
-                if isinstance(block, SourceNotice):
-                    self._events.put_nowait(block)
-                    self._flush()
-                else:
+            async with contextlib.aclosing(self.source.blocks()) as blocks:
+                async for block in blocks:
                     await self._take(block)
             self._flush()
             await self.connection.settled()
@@ -162,7 +159,12 @@ class Voice:
         for event in self.segmenter.flush():
             self._submit(event)
 
-    async def _take(self, block: Block) -> None:
+    async def _take(self, block: Block | SourceNotice) -> None:
+        if isinstance(block, SourceNotice):
+            self._events.put_nowait(block)
+            if block.interrupts:
+                self._flush()
+            return
         samples = np.zeros_like(block.samples) if self.muted else block.samples
         self.captured_samples += len(samples)
         self._heard_at_s = block.heard_at_s

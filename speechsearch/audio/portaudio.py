@@ -1,0 +1,153 @@
+"""PortAudio through sounddevice: what it lists, streams, and starting it anew.
+
+PortAudio lists devices once, when it starts. Starting it anew closes every stream of the process,
+so that is done only while no stream of ours is open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from speechsearch.errors import DeviceError
+
+BLOCK_S = 0.02
+Info = dict[str, Any]
+Heard = Callable[[npt.NDArray[np.float32], bool], None]
+"""Takes float32 [frames, channels] in PortAudio's thread, and whether sound was lost before it"""
+
+_lock = threading.RLock()
+_streams: set[int] = set()
+
+
+def inputs() -> list[tuple[int, Info]]:
+    """Number and description of every input; raises DeviceError where there is no PortAudio."""
+    with _lock:
+        return [
+            (number, info)
+            for number, info in enumerate(_library().query_devices())
+            if info["max_input_channels"] > 0
+        ]
+
+
+def default_input() -> int:
+    """Number of the default input, -1 where there is none."""
+    return int(_library().default.device[0])
+
+
+def start_anew() -> bool:
+    """See devices that came since PortAudio started; not, and False, while a stream is open."""
+    library = _library()
+    with _lock:
+        if _streams:
+            return False
+        with contextlib.suppress(library.PortAudioError):
+            library._terminate()
+        with contextlib.suppress(library.PortAudioError):
+            library._initialize()
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What to open: PortAudio's number of a device, and how."""
+
+    number: int
+    rate_hz: int
+    channels: int
+    source: str = ""
+    """Which source of the sound server, where the number means that"""
+
+
+class InputStream:
+    """An open input that calls ``heard`` for each 20 ms, and ``finished`` when it ends by itself.
+
+    Raises DeviceError where it cannot be opened.
+    """
+
+    def __init__(self, way: Input, *, heard: Heard, finished: Callable[[], None]) -> None:
+        library = _library()
+        self._closing = False
+
+        def callback(data: Any, _frames: int, _time: Any, status: Any) -> None:
+            heard(data, bool(status.input_overflow))
+
+        def ended() -> None:
+            if not self._closing:
+                finished()
+
+        with _lock, _pulse_source(way.source):
+            try:
+                self._stream = library.InputStream(
+                    device=way.number, samplerate=way.rate_hz, channels=way.channels,
+                    blocksize=round(way.rate_hz * BLOCK_S), dtype="float32", latency="low",
+                    callback=callback, finished_callback=ended,
+                )  # fmt: skip
+                self._stream.start()
+            except (library.PortAudioError, ValueError) as error:
+                raise DeviceError(
+                    f"it cannot be opened: {error}",
+                    hint="Another program may hold it, or access is denied: speechsearch doctor",
+                ) from error
+            _streams.add(id(self))
+
+    def close(self) -> None:
+        """End it; never raises."""
+        self._closing = True
+        with _lock, contextlib.suppress(Exception):
+            self._stream.abort()
+        with _lock, contextlib.suppress(Exception):
+            self._stream.close()
+        _streams.discard(id(self))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what ALSA and PortAudio write to standard error off the terminal.
+
+    They write past Python, in the middle of a drawn screen; ``sys.stderr`` goes on as before.
+    """
+    before, kept = sys.stderr, os.dup(2)
+    with open(os.devnull, "wb") as nowhere, open(kept, "w", buffering=1) as stderr:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), 2)
+        sys.stderr = stderr
+        try:
+            yield
+        finally:
+            sys.stderr = before
+            os.dup2(kept, 2)
+
+
+@contextmanager
+def _pulse_source(source: str) -> Iterator[None]:
+    """libpulse reads which source to open from the environment, when a stream is opened."""
+    before = os.environ.get("PULSE_SOURCE")
+    if source:
+        os.environ["PULSE_SOURCE"] = source
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ["PULSE_SOURCE"] = before
+        elif source:
+            del os.environ["PULSE_SOURCE"]
+
+
+def _library() -> Any:
+    try:
+        import sounddevice
+    except OSError as error:
+        raise DeviceError(
+            f"the PortAudio library is missing: {error}",
+            hint="On Debian or Ubuntu: apt-get install libportaudio2",
+        ) from error
+    return sounddevice

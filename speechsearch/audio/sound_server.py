@@ -1,0 +1,112 @@
+"""What PulseAudio (or PipeWire in its place) says through ``pactl``: inputs, default, changes.
+
+PortAudio knows neither of these: for it a sound server is one device called ``pulse``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+ANSWER_TIMEOUT_S = 3.0
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
+CHANGES = ("on source #", "on server")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSource:
+    """One input of the sound server."""
+
+    name: str
+    description: str
+    channels: int
+    rate_hz: int
+    muted: bool
+    is_monitor: bool
+    """Hears what an output plays, no microphone"""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundServer:
+    """A sound server as it is now."""
+
+    software: str
+    default_source: str
+    sources: tuple[ServerSource, ...]
+
+
+def has_pactl() -> bool:
+    """Whether a sound server can be asked at all."""
+    return shutil.which("pactl") is not None
+
+
+def look() -> SoundServer | None:
+    """What the sound server says now; None where none answers, or it cannot be asked."""
+    try:
+        about, sources = _ask("info"), _ask("list", "sources")
+        return SoundServer(
+            f"{about['server_name']} {about['server_version']}",
+            os.environ.get("PULSE_SOURCE") or about["default_source_name"] or "",
+            tuple(_source(source) for source in sources),
+        )
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError):
+        return None
+
+
+async def changes() -> AsyncGenerator[None, None]:
+    """An item whenever inputs or the default may have changed, the server's end among it."""
+    delay_s = FIRST_RETRY_S
+    while has_pactl():
+        process = await asyncio.create_subprocess_exec(
+            "pactl", "subscribe",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=_environment(),
+        )  # fmt: skip
+        assert process.stdout is not None  # noqa: S101 - it was asked for as a pipe
+        try:
+            async for line in process.stdout:
+                delay_s = FIRST_RETRY_S
+                if any(change in line.decode() for change in CHANGES):
+                    yield
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        yield
+        await asyncio.sleep(delay_s)
+        delay_s = min(LAST_RETRY_S, 2 * delay_s)
+
+
+def _ask(*question: str) -> Any:
+    answer = subprocess.run(  # noqa: S603
+        ["pactl", "--format=json", *question],  # noqa: S607
+        capture_output=True, timeout=ANSWER_TIMEOUT_S, check=True, env=_environment(),
+    )  # fmt: skip
+    return json.loads(answer.stdout.decode(errors="replace"))
+
+
+def _environment() -> dict[str, str]:
+    """English numbers and words; and no server is started only because it was asked."""
+    return {**os.environ, "LC_ALL": "C.UTF-8", "PULSE_AUTOSPAWN": "0"}
+
+
+def _source(source: dict[str, Any]) -> ServerSource:
+    """``s16le 2ch 48000Hz`` says format, channels and rate."""
+    _, channels, rate = source["sample_specification"].split()
+    return ServerSource(
+        source["name"],
+        source["description"] or source["name"],
+        int(channels.removesuffix("ch")),
+        int(rate.removesuffix("Hz")),
+        bool(source["mute"]),
+        bool(source.get("monitor_source")) or source["name"].endswith(".monitor"),
+    )
