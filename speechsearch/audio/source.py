@@ -23,8 +23,9 @@ class Block:
 
 
 NoticeKind = Literal[
-    "lost", "returned", "changed", "gap", "overrun", "asleep", "narrow", "muted", "unmuted"
-]
+    "lost", "returned", "changed", "gap", "overrun", "asleep", "narrow", "muted", "unmuted",
+    "released",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,16 @@ class SourceNotice:
     @property
     def interrupts(self) -> bool:
         """Whether what was being said ends here."""
-        return self.kind in ("lost", "changed", "asleep")
+        return self.kind in ("lost", "changed", "asleep", "released")
 
 
 class Source(Protocol):
     """A microphone, or a recording that plays like one."""
 
-    overruns: int
-    """Times the device had sound that nobody fetched in time"""
+    @property
+    def overruns(self) -> int:
+        """Times the device had sound that nobody fetched in time."""
+        ...
 
     @property
     def name(self) -> str:

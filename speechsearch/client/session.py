@@ -19,12 +19,12 @@ from speechsearch.audio.source import Source
 from speechsearch.client.connection import Connection
 from speechsearch.client.listen import listen_lines, listen_live
 from speechsearch.client.private import is_ready, private_server
-from speechsearch.client.query import detector_of, query_file, tail_s
+from speechsearch.client.query import query_file
 from speechsearch.client.report import utterance_object
 from speechsearch.client.voice import Answer, Voice, standing
+from speechsearch.client.voices import live_voice, tail_s
 from speechsearch.config import Settings
 from speechsearch.errors import AudioFileError, DeviceError, SpeechsearchError
-from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
 from speechsearch.wire.address import SOCKET_PATH, socket_url
 
@@ -40,8 +40,14 @@ class Setup:
     """For the private server: which index and model were asked for"""
 
 
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
 @asynccontextmanager
-async def server_for(setup: Setup, *, share: bool) -> AsyncIterator[str]:
+async def server_for(
+    setup: Setup, *, share: bool, say: Callable[[str], None] = _say
+) -> AsyncIterator[str]:
     """The socket of the server named, of one that runs already (``share``), or of a private one."""
     own = setup.settings.server
     if setup.server:
@@ -50,7 +56,7 @@ async def server_for(setup: Setup, *, share: bool) -> AsyncIterator[str]:
     elif share and not setup.arguments and is_ready(own.host, own.port):
         yield socket_url(own.host, own.port)
     else:
-        print("starting a server of its own ...", file=sys.stderr, flush=True)
+        say("starting a server of its own ...")
         async with private_server(setup.arguments) as server:
             yield server.url
 
@@ -87,8 +93,8 @@ async def listen_or_play(setup: Setup, device: str | None, recordings: Path | No
         sounds = [(name, read_audio(Path(name))) for name in wanted]
         source = Playlist(sounds, tail_s=tail_s(setup.settings))
     async with server_for(setup, share=True) as url:
-        segmenter = Segmenter(detector_of(setup.settings), setup.settings.vad)
-        voice = Voice(source, segmenter, Connection(url, setup.settings.server.token))
+        connection = Connection(url, setup.settings.server.token)
+        voice = live_voice(source, connection, setup.settings)
         answers = [answer async for answer in _show(voice)]
     print(_summary(voice, answers, wanted), file=sys.stderr)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -101,6 +101,8 @@ class Voice:
     connection: Connection
     live: bool = True
     """False for a source that can wait when the server is behind"""
+    pauses_end: bool = True
+    """False where the source says when something said is over: a pause never is"""
     muted: bool = False
     clock: Clock = monotonic_s
     captured_samples: int = 0
@@ -110,17 +112,22 @@ class Voice:
     _heard_at_s: float = 0.0
     _cancelled: bool = False
 
-    async def run(self) -> AsyncIterator[VoiceEvent]:
-        """What happens, until the source ends and everything is answered."""
-        async with self.connection.running():
-            tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._follow())]
-            try:
-                while (event := await self._next(tasks)) is not None:
-                    yield event
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+    async def run(self) -> AsyncGenerator[VoiceEvent, None]:
+        """Connect; then what happens, until the source ends and everything is answered."""
+        async with self.connection.running(), contextlib.aclosing(self.heard()) as events:
+            async for event in events:
+                yield event
+
+    async def heard(self) -> AsyncGenerator[VoiceEvent, None]:
+        """The same over a connection that somebody else keeps running."""
+        tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._follow())]
+        try:
+            while (event := await self._next(tasks)) is not None:
+                yield event
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def cancel(self) -> None:
         """Withdraw what is being said now."""
@@ -202,13 +209,17 @@ class Voice:
             async with asyncio.timeout(ADVICE_TIMEOUT_S):
                 await self._advised.wait()
 
+    def _heed(self, advice: m.Hangover) -> None:
+        if self.pauses_end:
+            for event in self.segmenter.shorten(advice.sample, advice.hangover_ms):
+                self._submit(event)
+
     async def _follow(self) -> None:
         async for event in self.connection.events():
             self._events.put_nowait(event)
             number = getattr(event, "utterance", None)
             if isinstance(event, m.Hangover) and number == self.connection.utterance:
-                for heard in self.segmenter.shorten(event.sample, event.hangover_ms):
-                    self._submit(heard)
+                self._heed(event)
             if isinstance(event, m.Hangover | m.Error | ConnectionState):
                 self._advised.set()
             if isinstance(event, m.Final | m.Nothing | m.Error) and number in self._spoken:
