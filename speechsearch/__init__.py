@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # typing's own, without the time it takes to load
 if TYPE_CHECKING:
     from speechsearch.client.client import Client
     from speechsearch.client.events import (

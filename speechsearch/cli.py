@@ -98,14 +98,23 @@ def listen(
         Path | None,
         typer.Option(metavar="DIR", help="Play the recordings there where no microphone is"),
     ] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Hear only what is said while space is held down")
+    ] = False,
 ) -> None:
     """Listen to the microphone and show what is found; JSON lines where stdout is no terminal.
+
+    With --hold nothing is heard or sent but while you talk: hold the space bar down, or tap it to
+    begin and tap it again to end. What you said is answered as soon as you let go. (A terminal says
+    only what is pressed: a held key is known by its repeats, its release by their end. The
+    microphone stays open so that your first word is whole; what it hears meanwhile is thrown away.)
 
     Example: speechsearch listen --index ./my-index --device headset
     """
     from speechsearch.client.session import listen_or_play
 
-    asyncio.run(listen_or_play(Asked(index, model).setup(server), device, or_play))
+    setup = Asked(index, model).setup(server)
+    asyncio.run(listen_or_play(setup, device, or_play, hold=hold))
 
 
 @app.command()

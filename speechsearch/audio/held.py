@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 import numpy as np
 
 from speechsearch.audio.source import Block, Source, SourceNotice
+from speechsearch.clock import Clock, monotonic_s
 from speechsearch.types import SAMPLE_RATE_HZ
 
 DRAIN_S = 0.3
@@ -23,11 +24,12 @@ class HeldSource:
     The device stays open, so that the first word is not clipped. Positions count what passes.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, clock: Clock = monotonic_s) -> None:
         self._source = source
-        self._talking = False
-        self._draining_s = 0.0
-        self._begun = False
+        self._clock = clock
+        self._since_s = self._until_s = float("inf")  # what is heard between these passes
+        self._released_s = 0.0
+        self._talking = self._begun = False
         self._position = 0
         self._names: list[tuple[int, str]] = [(0, source.name)]
 
@@ -52,13 +54,16 @@ class HeldSource:
         return self._names[max(0, bisect_right(starts, sample) - 1)][1]
 
     def press(self) -> None:
-        """Let sound pass from now on."""
-        self._talking = True
+        """Let pass what is heard from now on."""
+        if not self._begun:
+            self._since_s = self._clock()
+        self._talking, self._until_s = True, float("inf")
 
-    def release(self, drain_s: float = DRAIN_S) -> None:
-        """Let ``drain_s`` more pass, then end what was said."""
+    def release(self, at_s: float | None = None) -> None:
+        """End what was said ``DRAIN_S`` after the key was let go, at ``at_s`` or now."""
         if self._talking:
-            self._talking, self._draining_s = False, drain_s
+            self._released_s = self._clock() if at_s is None else at_s
+            self._talking, self._until_s = False, self._released_s + DRAIN_S
 
     async def blocks(self) -> AsyncGenerator[Block | SourceNotice, None]:
         """The source's blocks while the person talks; its notices always."""
@@ -66,14 +71,14 @@ class HeldSource:
             async for block in blocks:
                 if isinstance(block, SourceNotice):
                     yield block
-                    continue
-                if self._talking or self._draining_s > 0:
+                elif self._since_s < block.heard_at_s <= self._until_s:
                     if not self._begun:
                         yield self._lead(block)
                     self._position += len(block.samples)
                     yield block
-                for notice in self._after(block):
-                    yield notice
+                elif self._begun:
+                    self._begun = False
+                    yield SourceNotice("", "released", at_s=self._released_s)
 
     def _lead(self, block: Block) -> Block:
         self._begun = True
@@ -82,12 +87,3 @@ class HeldSource:
         silence = np.zeros(round(LEAD_S * SAMPLE_RATE_HZ), np.float32)
         self._position += len(silence)
         return Block(silence, block.heard_at_s - len(block.samples) / SAMPLE_RATE_HZ)
-
-    def _after(self, block: Block) -> list[SourceNotice]:
-        if self._talking or not self._begun:
-            return []
-        self._draining_s -= len(block.samples) / SAMPLE_RATE_HZ
-        if self._draining_s > 0:
-            return []
-        self._begun, self._draining_s = False, 0.0
-        return [SourceNotice("", "released")]

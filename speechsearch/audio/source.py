@@ -36,6 +36,8 @@ class SourceNotice:
     kind: NoticeKind = "lost"
     missed_s: float = 0.0
     """Seconds of sound that were not heard, where that is known"""
+    at_s: float = 0.0
+    """Clock instant at which the person let go of the key, for ``released``"""
 
     @property
     def interrupts(self) -> bool:

@@ -25,6 +25,9 @@ class SupervisorOptions:
 
     silent_s: float = 2.0
     """A device that delivers nothing for so long has vanished; a working one delivers zeros."""
+    stall_s: float = 0.5
+    """Time counts as the device's silence up to this at once: a longer step is a stalled program,
+    whose sound still waits to be fetched."""
     first_retry_s: float = 0.25
     last_retry_s: float = 5.0
     """Back-off doubles up to this: a person who plugs the headset in again waits no longer."""
@@ -67,7 +70,9 @@ class CaptureSupervisor:
         self._device: Device | None = None  # open, being opened, or the last that was open
         self._open = False
         self._opened_s = 0.0
-        self._heard_s: float | None = None  # last sound of the open stream
+        self._begun = False  # whether sound of the open stream was heard
+        self._passed_s = 0.0
+        self._silent_s = 0.0  # since the open stream was last heard
         self._delay_s = self._options.first_retry_s
         self._retry_s = 0.0
         self._out_of_order = False  # an outage was said, its end not yet
@@ -100,7 +105,7 @@ class CaptureSupervisor:
 
     def opened(self, now_s: float) -> list[Action]:
         """The stream runs; whether it delivers is another question."""
-        self._open, self._opened_s, self._heard_s = True, now_s, None
+        self._open, self._opened_s, self._begun, self._silent_s = True, now_s, False, 0.0
         return []
 
     def failed(self, why: str, now_s: float) -> list[Action]:
@@ -117,7 +122,7 @@ class CaptureSupervisor:
 
     def heard(self, now_s: float, since_last_s: float = 0.0) -> list[Action]:
         """Sound arrived; ``since_last_s`` was missed since that of the stream before."""
-        first, self._heard_s = self._heard_s is None, now_s
+        first, self._begun, self._silent_s = not self._begun, True, 0.0
         if now_s - self._opened_s > self._options.stable_s:
             self._delay_s = self._options.first_retry_s
         return self._greet(since_last_s) if first else []
@@ -137,11 +142,12 @@ class CaptureSupervisor:
     def passed(self, now_s: float, asleep_s: float = 0.0) -> list[Action]:
         """Time went by; the machine slept for ``asleep_s`` in all since it started."""
         before_s, self._asleep_s = self._asleep_s, asleep_s
+        self._silent_s += min(now_s - self._passed_s, self._options.stall_s)
+        self._passed_s = now_s
         if before_s is not None and asleep_s - before_s >= self._options.asleep_s:
             return self._wake(asleep_s - before_s)
         if self._open:
-            quiet_s = now_s - (self._opened_s if self._heard_s is None else self._heard_s)
-            if quiet_s > self._options.silent_s and self._device:
+            if self._silent_s > self._options.silent_s and self._device:
                 name = self._device.name
                 return self._lose(f"the microphone {name!r} delivers no sound any more", now_s)
             return []

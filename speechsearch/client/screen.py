@@ -33,7 +33,7 @@ class Opened:
     """Answer the hit belongs to, None for a typed query's"""
 
 
-Action = Typed | Opened | Literal["mute", "cancel", "quit"]
+Action = Typed | Opened | Literal["mute", "talk", "cancel", "quit"]
 
 
 @dataclass(slots=True)
@@ -44,6 +44,10 @@ class Screen:
     connection: str = "connecting"
     dbfs: float = SILENCE_DBFS
     muted: bool = False
+    hold: bool = False
+    """Whether a key must be held to talk"""
+    talking: bool = False
+    """Whether it is"""
     speaking: bool = False
     waiting: bool = False
     text: str = ""
@@ -72,7 +76,9 @@ class Screen:
                 self._connect(event)
             case m.Error() | GivenUp():
                 self._fail(event)
-            case SourceNotice(message) | m.Warn(message=message):
+            case SourceNotice():
+                self._notice(event)
+            case m.Warn(message=message):
                 self.notes.append(message)
 
     def press(self, key: str) -> Action | None:
@@ -81,6 +87,8 @@ class Screen:
             return self._type(key)
         action: Action | None = None
         match key:
+            case " " if self.hold:
+                action = "talk"
             case " ":
                 self.muted = not self.muted
                 action = "mute"
@@ -129,6 +137,12 @@ class Screen:
             case m.Results():
                 self._utterance, self.timings_ms = None, {}
                 self.text, self.confidence, self.hits = event.query, None, event.hits
+
+    def _notice(self, notice: SourceNotice) -> None:
+        if notice.interrupts:
+            self.dbfs = SILENCE_DBFS
+        if notice.message:
+            self.notes.append(notice.message)
 
     def _fail(self, event: m.Error | GivenUp) -> None:
         self.waiting = False

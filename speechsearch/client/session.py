@@ -13,7 +13,9 @@ from typing import Any
 
 from rich.console import Console
 
+from speechsearch.audio import portaudio
 from speechsearch.audio.capture import Microphone
+from speechsearch.audio.held import HeldSource
 from speechsearch.audio.player import Playlist, read_audio
 from speechsearch.audio.source import Source
 from speechsearch.client.connection import Connection
@@ -24,7 +26,7 @@ from speechsearch.client.report import utterance_object
 from speechsearch.client.voice import Answer, Voice, standing
 from speechsearch.client.voices import live_voice, tail_s
 from speechsearch.config import Settings
-from speechsearch.errors import AudioFileError, DeviceError, SpeechsearchError
+from speechsearch.errors import AudioFileError, ConfigError, DeviceError, SpeechsearchError
 from speechsearch.wire import messages as m
 from speechsearch.wire.address import SOCKET_PATH, socket_url
 
@@ -79,12 +81,19 @@ async def query_files(
     return failed
 
 
-async def listen_or_play(setup: Setup, device: str | None, recordings: Path | None) -> None:
-    """Listen to the microphone; where there is none, play ``recordings`` instead if given."""
+async def listen_or_play(
+    setup: Setup, device: str | None, recordings: Path | None, *, hold: bool = False
+) -> None:
+    """Listen to the microphone; where there is none, play ``recordings`` instead if given.
+
+    With ``hold`` only while a key is held; raises ConfigError where no key can be.
+    """
     source: Source
     wanted: dict[str, str] = {}
+    if hold and not (sys.stdin.isatty() and Console().is_terminal):
+        raise ConfigError("--hold needs a terminal", hint="Without one: speechsearch listen")
     try:
-        source = Microphone(device)
+        source = HeldSource(Microphone(device)) if hold else Microphone(device)
     except DeviceError as error:
         if recordings is None:
             raise
@@ -94,8 +103,10 @@ async def listen_or_play(setup: Setup, device: str | None, recordings: Path | No
         source = Playlist(sounds, tail_s=tail_s(setup.settings))
     async with server_for(setup, share=True) as url:
         connection = Connection(url, setup.settings.server.token)
-        voice = live_voice(source, connection, setup.settings)
-        answers = [answer async for answer in _show(voice)]
+        held = isinstance(source, HeldSource)
+        voice = live_voice(source, connection, setup.settings, hold=held)
+        with portaudio.quiet():
+            answers = [answer async for answer in _show(voice)]
     print(_summary(voice, answers, wanted), file=sys.stderr)
 
 

@@ -29,9 +29,9 @@ class TalkKey:
         self._repeats = False
 
     @property
-    def was_held(self) -> bool:
-        """Whether the last talk was a key held down, whose release is known late."""
-        return self._repeats
+    def pressed_s(self) -> float:
+        """The last press or repeat: once talking has ended, about when the key was let go."""
+        return self._pressed_s
 
     def press(self, now_s: float) -> None:
         """The key was pressed, or repeated itself."""

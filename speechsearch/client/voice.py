@@ -1,7 +1,8 @@
 """The client's core: a source of sound through VAD and socket to answers, each one timed.
 
 The four instants: t0 acoustic end of speech, t1 endpoint decision, t2 final transcript on the
-server, t3 results here. Without a label t0 is the end of the last frame that was speech.
+server, t3 results here. Without a label t0 is the end of the last frame that was speech, or, where
+a key is held to talk, the instant it was let go.
 """
 
 from __future__ import annotations
@@ -110,6 +111,7 @@ class Voice:
     _spoken: dict[int, _Spoken] = field(default_factory=dict)
     _advised: asyncio.Event = field(default_factory=asyncio.Event)
     _heard_at_s: float = 0.0
+    _let_go_s: float = 0.0
     _cancelled: bool = False
 
     async def run(self) -> AsyncGenerator[VoiceEvent, None]:
@@ -170,6 +172,7 @@ class Voice:
         if isinstance(block, SourceNotice):
             self._events.put_nowait(block)
             if block.interrupts:
+                self._let_go_s = block.at_s
                 self._flush()
             return
         samples = np.zeros_like(block.samples) if self.muted else block.samples
@@ -194,9 +197,8 @@ class Voice:
         self.connection.submit(event)
         if isinstance(event, vad.SpeechEnd):
             behind_s = (self.captured_samples - event.end_sample) / SAMPLE_RATE_HZ
-            self._spoken[self.connection.utterance] = _Spoken(
-                event.end_sample, self._heard_at_s - behind_s, self.clock()
-            )
+            t0_s = max(self._heard_at_s - behind_s, 0.0 if self.pauses_end else self._let_go_s)
+            self._spoken[self.connection.utterance] = _Spoken(event.end_sample, t0_s, self.clock())
         if not isinstance(event, Chunk):
             self._events.put_nowait(event)
 

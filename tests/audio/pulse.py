@@ -30,7 +30,7 @@ class Cables:
         }
         self.start()
 
-    def start(self, *cables):
+    def start(self):
         """Start it with the one cable, as the default microphone."""
         self.daemon = subprocess.Popen(
             [
@@ -66,6 +66,10 @@ class Cables:
 
     def play(self, path, on="cable"):
         self.run("paplay", f"--device={on}", str(path))
+
+    def playing(self, path):
+        """The process that plays it on the cable."""
+        return subprocess.Popen(["paplay", "--device=cable", str(path)], env=self.environment)
 
     def kill(self):
         self.daemon.send_signal(signal.SIGKILL)

@@ -137,6 +137,15 @@ def test_a_device_that_delivers_nothing_is_given_up_and_tried_again():
     assert shell.kinds == ["lost", "returned"]
 
 
+def test_a_program_that_stalls_does_not_take_the_device_for_dead():
+    shell = listening()
+    for _ in range(5):
+        shell.now_s += 10
+        shell.do(shell.supervisor.passed(shell.now_s))
+        shell.run(1)
+    assert (shell.said, shell.opens) == ([], 1)
+
+
 def test_after_a_sleep_of_the_machine_the_stream_is_opened_anew():
     shell = listening()
     shell.asleep_s += 7200

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from tests.audio.pulse import Cables, needs_pulseaudio
+from tests.client.test_listen import Terminal
 from tests.serving import COMMAND
 
 pytestmark = needs_pulseaudio
@@ -69,3 +70,61 @@ def test_the_microphone_is_listed_and_the_doctor_sees_its_mute(cable):
     muted = cable.run(*COMMAND, "doctor", check=False)
     assert muted.returncode == 1
     assert "set-source-mute" in muted.stdout
+
+
+def test_in_hold_to_talk_only_what_is_said_with_the_key_down_is_heard(cable, server, fixtures):
+    terminal = Terminal("--server", server.url, "--hold", **cable.environment)
+
+    def play(spoken):
+        with cable.playing(spoken.path) as player:
+            while player.poll() is None:
+                terminal.read()
+
+    try:
+        terminal.until(r"(?s)held.*connected")
+        play(fixtures.queries[2])
+        terminal.press(" ")
+        terminal.until("TALK")
+        play(fixtures.queries[0])
+        terminal.press(" ")
+        terminal.until("of 500 ms")
+        assert "Pride and Prejudice" in terminal.seen
+        assert "Dracula" not in terminal.seen
+        terminal.press("q")
+        assert terminal.process.wait(timeout=20) == 0
+    finally:
+        terminal.close()
+
+
+def test_hold_to_talk_without_a_terminal_says_so(cable):
+    ran = cable.run(*COMMAND, "listen", "--hold", check=False)
+    assert ran.returncode == 1
+    assert "needs a terminal" in ran.stderr
+
+
+def test_a_program_holds_to_talk_through_the_client(cable, server, fixtures):
+    program = f"""
+import threading
+from speechsearch import Answer, Connected, Endpoint, SpeechStarted, SyncClient
+with SyncClient({server.url!r}) as client:
+    for event in client.listen(hold=True):
+        match event:
+            case Connected():
+                client.press()
+                print("talk", flush=True)
+            case SpeechStarted():
+                threading.Timer(2.5, client.release).start()
+            case Endpoint(reason=reason):
+                print(reason, flush=True)
+            case Answer(hits=[best, *_]):
+                print(best.id, flush=True)
+                break
+"""
+    with subprocess.Popen(
+        [COMMAND[0], "-c", program], env=cable.environment, stdout=subprocess.PIPE, text=True
+    ) as running:
+        until(running.stdout, ["talk"])
+        time.sleep(1)
+        cable.play(fixtures.queries[0].path)
+        said, _ = running.communicate(timeout=60)
+    assert said.split() == ["flush", fixtures.queries[0].item]
