@@ -282,9 +282,7 @@ def doctor() -> None:
     well = True
     for finding in examine(load_settings()):
         well &= finding.well
-        output.print(
-            f"{'ok  ' if finding.well else 'MISS'} {finding}", soft_wrap=True, markup=False
-        )
+        output.print(f"{finding.mark} {finding}", soft_wrap=True, markup=False)
     if not well:
         raise typer.Exit(1)
 

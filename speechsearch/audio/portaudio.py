@@ -21,6 +21,7 @@ import numpy.typing as npt
 from speechsearch.errors import DeviceError
 
 BLOCK_S = 0.02
+RECORD_PATIENCE_S = 3.0
 Info = dict[str, Any]
 Heard = Callable[[npt.NDArray[np.float32], bool], None]
 """Takes float32 [frames, channels] in PortAudio's thread, and whether sound was lost before it"""
@@ -108,6 +109,26 @@ class InputStream:
         with _lock, contextlib.suppress(Exception):
             self._stream.close()
         _streams.discard(id(self))
+
+
+def record(way: Input, seconds: float) -> npt.NDArray[np.float32]:
+    """float32 [n, channels], about so long; raises DeviceError where nothing comes."""
+    blocks: list[npt.NDArray[np.float32]] = []
+    enough = threading.Event()
+
+    def heard(data: npt.NDArray[np.float32], _lost: bool) -> None:
+        blocks.append(data.copy())
+        if len(blocks) * BLOCK_S >= seconds:
+            enough.set()
+
+    stream = InputStream(way, heard=heard, finished=enough.set)
+    enough.wait(seconds + RECORD_PATIENCE_S)
+    stream.close()
+    if not blocks:
+        raise DeviceError(
+            "it delivers no sound at all", hint="Plug it in anew, or restart the sound server"
+        )
+    return np.concatenate(blocks)
 
 
 @contextmanager

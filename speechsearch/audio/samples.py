@@ -1,4 +1,4 @@
-"""Sound that a program already holds, made what the pipeline takes."""
+"""Sound of any rate made what the pipeline takes: all at once, or as it comes."""
 
 from __future__ import annotations
 
@@ -42,3 +42,23 @@ def mono_16k(samples: npt.NDArray[Any], rate_hz: int) -> Audio:
     if rate_hz != SAMPLE_RATE_HZ:
         mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ)
     return mono
+
+
+class Resampler:
+    """A stream to 16 kHz, keeping count of what the filter holds back."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._stream = soxr.ResampleStream(rate_hz, SAMPLE_RATE_HZ, 1, dtype="float32")
+        self._ratio = SAMPLE_RATE_HZ / rate_hz
+        self._held = 0.0
+
+    def take(self, samples: Audio) -> tuple[Audio, float]:
+        """What comes out, and how many seconds its end lies behind what went in."""
+        out: Audio = self._stream.resample_chunk(samples)
+        self._held += len(samples) * self._ratio - len(out)
+        return out, self._held / SAMPLE_RATE_HZ
+
+    def rest(self) -> Audio:
+        """What the filter still holds; the last call."""
+        out: Audio = self._stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        return out

@@ -17,6 +17,8 @@ from typing import Any
 
 ANSWER_TIMEOUT_S = 3.0
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
+SETTLE_S, LOOK_EVERY_S = 0.1, 0.5
+"""Changes of devices come in flocks: look once they are over, and not all the time"""
 CHANGES = ("on source #", "on server")
 
 
@@ -84,6 +86,29 @@ async def changes() -> AsyncGenerator[None, None]:
         yield
         await asyncio.sleep(delay_s)
         delay_s = min(LAST_RETRY_S, 2 * delay_s)
+
+
+async def settled_changes() -> AsyncGenerator[None, None]:
+    """The same, one for many; the first comes soon, for what changed before one listened."""
+    news = asyncio.Event()
+    news.set()
+
+    async def follow() -> None:
+        async with contextlib.aclosing(changes()) as coming:
+            async for _ in coming:
+                news.set()
+
+    following = asyncio.create_task(follow())
+    try:
+        while True:
+            await news.wait()
+            await asyncio.sleep(SETTLE_S)
+            news.clear()
+            yield
+            await asyncio.sleep(LOOK_EVERY_S)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
 
 
 def _ask(*question: str) -> Any:

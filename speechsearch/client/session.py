@@ -18,6 +18,7 @@ from speechsearch.audio.capture import Microphone
 from speechsearch.audio.held import HeldSource
 from speechsearch.audio.player import Playlist, read_audio
 from speechsearch.audio.source import Source
+from speechsearch.client.capture_log import remember
 from speechsearch.client.connection import Connection
 from speechsearch.client.listen import listen_lines, listen_live
 from speechsearch.client.private import is_ready, private_server
@@ -89,11 +90,13 @@ async def listen_or_play(
     With ``hold`` only while a key is held; raises ConfigError where no key can be.
     """
     source: Source
+    microphone: Microphone | None = None
     wanted: dict[str, str] = {}
     if hold and not (sys.stdin.isatty() and Console().is_terminal):
         raise ConfigError("--hold needs a terminal", hint="Without one: speechsearch listen")
     try:
-        source = HeldSource(Microphone(device)) if hold else Microphone(device)
+        microphone = Microphone(device)
+        source = HeldSource(microphone) if hold else microphone
     except DeviceError as error:
         if recordings is None:
             raise
@@ -105,8 +108,12 @@ async def listen_or_play(
         connection = Connection(url, setup.settings.server.token)
         held = isinstance(source, HeldSource)
         voice = live_voice(source, connection, setup.settings, hold=held)
-        with portaudio.quiet():
-            answers = [answer async for answer in _show(voice)]
+        try:
+            with portaudio.quiet():
+                answers = [answer async for answer in _show(voice)]
+        finally:
+            if microphone:
+                remember(microphone.name, microphone.overruns, microphone.missed_s)
     print(_summary(voice, answers, wanted), file=sys.stderr)
 
 

@@ -6,9 +6,12 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 needs_pulseaudio = pytest.mark.skipif(
@@ -57,6 +60,30 @@ class Cables:
             "pactl", "load-module", "module-null-sink", f"sink_name={name}", f"rate={rate_hz}",
             "norewinds=1", f"sink_properties=device.description={name.capitalize()}",
         ).stdout.strip()  # fmt: skip
+
+    @contextmanager
+    def headset_of_8_khz(self):
+        """An input that gives 8 kHz, as a Bluetooth headset in a call: it hums at 1 kHz."""
+        path, ended = self.folder / "headset", threading.Event()
+        self.run(
+            "pactl", "load-module", "module-pipe-source", "source_name=headset", f"file={path}",
+            "rate=8000", "channels=1", "format=s16le",
+            "source_properties=device.description=Headset",
+        )  # fmt: skip
+        tone = np.sin(2 * np.pi * 1000 * np.arange(800) / 8000) * 8000
+
+        def hum():
+            with path.open("wb", buffering=0) as pipe:
+                while not ended.wait(0.095):
+                    pipe.write(tone.astype("<i2").tobytes())
+
+        humming = threading.Thread(target=hum)
+        humming.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            humming.join()
 
     def pull_out(self, module):
         self.run("pactl", "unload-module", module)

@@ -6,8 +6,6 @@ demand: an input of PulseAudio has seconds of buffer.
 
 import asyncio
 import os
-import threading
-import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -20,20 +18,9 @@ from speechsearch.audio.devices import find_device, input_devices
 from speechsearch.audio.source import Block
 from speechsearch.errors import DeviceError
 from speechsearch.types import SAMPLE_RATE_HZ
-from tests.audio.pulse import Cables, needs_pulseaudio
+from tests.audio.pulse import needs_pulseaudio
 
 pytestmark = needs_pulseaudio
-
-
-@pytest.fixture
-def cables(tmp_path, monkeypatch):
-    running = Cables(tmp_path)
-    for name in ("PULSE_SERVER", "XDG_RUNTIME_DIR", "HOME"):
-        monkeypatch.setenv(name, running.environment[name])
-    assert portaudio.start_anew()
-    yield running
-    running.stop()
-    assert portaudio.start_anew()
 
 
 @dataclass
@@ -80,7 +67,7 @@ async def day(device=None, **clocks):
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-        assert one.microphone._stream is None or portaudio.start_anew()
+        assert one.microphone._hearing is None or portaudio.start_anew()
 
 
 async def test_a_default_that_changes_is_followed_and_the_old_one_taken_up_again(cables):
@@ -168,15 +155,7 @@ async def test_a_mute_in_the_sound_settings_is_said(cables):
 
 
 async def test_a_headset_that_falls_to_8_khz_is_warned_of_and_heard(cables):
-    path = cables.folder / "headset"
-    cables.run(
-        "pactl", "load-module", "module-pipe-source", "source_name=headset", f"file={path}",
-        "rate=8000", "channels=1", "format=s16le", "source_properties=device.description=Headset",
-    )  # fmt: skip
-    ended = threading.Event()
-    humming = threading.Thread(target=hum, args=(path, ended))
-    humming.start()
-    try:
+    with cables.headset_of_8_khz():
         async with day() as one:
             cables.run("pactl", "set-default-source", "headset")
             said = await one.until_said("changed", "narrow")
@@ -188,18 +167,6 @@ async def test_a_headset_that_falls_to_8_khz_is_warned_of_and_heard(cables):
             spectrum = np.abs(np.fft.rfft(heard * np.hanning(len(heard))))
             hz = spectrum.argmax() * SAMPLE_RATE_HZ / len(heard)
             assert hz == pytest.approx(1000, abs=10)
-    finally:
-        ended.set()
-        humming.join()
-
-
-def hum(path, ended):
-    """1 kHz at 8 kHz, in real time."""
-    tone = np.sin(2 * np.pi * 1000 * np.arange(800) / 8000) * 8000
-    with path.open("wb", buffering=0) as pipe:
-        while not ended.is_set():
-            pipe.write(tone.astype("<i2").tobytes())
-            time.sleep(0.095)
 
 
 def test_the_sound_servers_inputs_are_the_devices(cables):

@@ -65,11 +65,13 @@ def test_a_microphone_that_vanishes_is_said_and_waited_for(cable, listening, fix
 def test_the_microphone_is_listed_and_the_doctor_sees_its_mute(cable):
     listed = cable.run(*COMMAND, "devices").stdout
     assert "Monitor of Cable" in listed
-    assert "not muted" in cable.run(*COMMAND, "doctor").stdout
+    well = cable.run(*COMMAND, "doctor").stdout
+    assert "not muted" in well
+    assert "set-source" not in well
     cable.run("pactl", "set-source-mute", "@DEFAULT_SOURCE@", "1")
     muted = cable.run(*COMMAND, "doctor", check=False)
     assert muted.returncode == 1
-    assert "set-source-mute" in muted.stdout
+    assert "set-source-mute cable.monitor 0" in muted.stdout
 
 
 def test_in_hold_to_talk_only_what_is_said_with_the_key_down_is_heard(cable, server, fixtures):
