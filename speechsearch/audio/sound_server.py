@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import subprocess
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 ANSWER_TIMEOUT_S = 3.0
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
@@ -52,13 +52,14 @@ def has_pactl() -> bool:
 def look() -> SoundServer | None:
     """What the sound server says now; None where none answers, or it cannot be asked."""
     try:
-        about, sources = _ask("info"), _ask("list", "sources")
+        about = msgspec.json.decode(_ask("info"), type=_Info)
+        sources = msgspec.json.decode(_ask("list", "sources"), type=list[_Source])
         return SoundServer(
-            f"{about['server_name']} {about['server_version']}",
-            os.environ.get("PULSE_SOURCE") or about["default_source_name"] or "",
-            tuple(_source(source) for source in sources),
+            f"{about.server_name} {about.server_version}",
+            os.environ.get("PULSE_SOURCE") or about.default_source_name or "",
+            tuple(source.told() for source in sources),
         )
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, IndexError):
+    except (OSError, subprocess.SubprocessError, msgspec.DecodeError, ValueError):
         return None
 
 
@@ -111,27 +112,37 @@ async def settled_changes() -> AsyncGenerator[None, None]:
         await asyncio.gather(following, return_exceptions=True)
 
 
-def _ask(*question: str) -> Any:
-    answer = subprocess.run(  # noqa: S603
+class _Info(msgspec.Struct, frozen=True):
+    server_name: str
+    server_version: str
+    default_source_name: str | None = None
+
+
+class _Source(msgspec.Struct, frozen=True):
+    name: str
+    sample_specification: str
+    """Format, channels and rate, e.g. ``s16le 2ch 48000Hz``"""
+    mute: bool
+    description: str | None = None
+    monitor_source: str | None = None
+
+    def told(self) -> ServerSource:
+        """Raises ValueError where the specification is none."""
+        _, channels, rate = self.sample_specification.split()
+        return ServerSource(
+            self.name, self.description or self.name, int(channels.removesuffix("ch")),
+            int(rate.removesuffix("Hz")), self.mute,
+            bool(self.monitor_source) or self.name.endswith(".monitor"),
+        )  # fmt: skip
+
+
+def _ask(*question: str) -> bytes:
+    return subprocess.run(  # noqa: S603
         ["pactl", "--format=json", *question],  # noqa: S607
         capture_output=True, timeout=ANSWER_TIMEOUT_S, check=True, env=_environment(),
-    )  # fmt: skip
-    return json.loads(answer.stdout.decode(errors="replace"))
+    ).stdout  # fmt: skip
 
 
 def _environment() -> dict[str, str]:
     """English numbers and words; and no server is started only because it was asked."""
     return {**os.environ, "LC_ALL": "C.UTF-8", "PULSE_AUTOSPAWN": "0"}
-
-
-def _source(source: dict[str, Any]) -> ServerSource:
-    """``s16le 2ch 48000Hz`` says format, channels and rate."""
-    _, channels, rate = source["sample_specification"].split()
-    return ServerSource(
-        source["name"],
-        source["description"] or source["name"],
-        int(channels.removesuffix("ch")),
-        int(rate.removesuffix("Hz")),
-        bool(source["mute"]),
-        bool(source.get("monitor_source")) or source["name"].endswith(".monitor"),
-    )

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from speechsearch.audio import portaudio, sound_server
-from speechsearch.audio.devices import Device, choose, input_devices
+from speechsearch.audio.devices import BRIDGE, Device, choose, input_devices
 from speechsearch.client.capture_log import recall
 from speechsearch.client.finding import Finding
 from speechsearch.errors import DeviceError
@@ -22,8 +22,8 @@ SOUND_DEVICES = Path("/dev/snd")
 
 def examine_sound() -> Iterator[Finding]:
     """Sound server, devices, the default one and what it hears, what the last client lost."""
-    yield _server()
     try:
+        yield _server()
         devices = input_devices()
         yield _devices(devices)
     except DeviceError as error:
@@ -44,6 +44,12 @@ def _server() -> Finding:
             "seen. On Debian or Ubuntu: apt-get install pulseaudio-utils", warns=True,
         )  # fmt: skip
     server = sound_server.look()
+    if server is not None and not any(info["name"] == BRIDGE for _, info in portaudio.inputs()):
+        return Finding(
+            what, True, f"{server.software}, but PortAudio has no way to it: which microphone is "
+            "the default will not be followed. On Debian or Ubuntu: apt-get install "
+            "libasound2-plugins", warns=True,
+        )  # fmt: skip
     if server is not None:
         return Finding(what, True, server.software)
     return Finding(

@@ -48,6 +48,8 @@ class Screen:
     """Whether a key must be held to talk"""
     talking: bool = False
     """Whether it is"""
+    deaf: bool = False
+    """Whether the microphone is gone"""
     speaking: bool = False
     waiting: bool = False
     text: str = ""
@@ -58,12 +60,13 @@ class Screen:
     """The query being typed, None while nobody types"""
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_NOTES))
     _utterance: int | None = None
+    _of_devices: list[str] = field(default_factory=list)
 
     def update(self, event: VoiceEvent) -> None:
         """Show what happened."""
         match event:
             case Level(dbfs, _):
-                self.dbfs = dbfs
+                self.dbfs, self.deaf = dbfs, False
             case vad.SpeechStart() | vad.Resume():
                 self.speaking, self.waiting = True, False
             case vad.Pause():
@@ -139,10 +142,17 @@ class Screen:
                 self.text, self.confidence, self.hits = event.query, None, event.hits
 
     def _notice(self, notice: SourceNotice) -> None:
+        """Show it; that a device works again outdates what was said of devices before."""
         if notice.interrupts:
-            self.dbfs = SILENCE_DBFS
+            self.dbfs, self.deaf = SILENCE_DBFS, notice.kind == "lost"
+        if notice.kind in ("returned", "changed", "unmuted"):
+            for outdated in self._of_devices:
+                if outdated in self.notes:
+                    self.notes.remove(outdated)
+            self._of_devices.clear()
         if notice.message:
             self.notes.append(notice.message)
+            self._of_devices.append(notice.message)
 
     def _fail(self, event: m.Error | GivenUp) -> None:
         self.waiting = False

@@ -33,6 +33,8 @@ def _status(screen: Screen) -> Text:
     state, style = "listening", "green"
     if screen.muted:
         state, style = "MUTED", "bold white on red"
+    elif screen.deaf:
+        state, style = "NO SOUND", "bold white on red"
     elif screen.speaking:
         state, style = "speech", "bold green"
     elif screen.waiting:

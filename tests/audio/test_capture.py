@@ -1,18 +1,21 @@
 """A microphone's day, with a real PulseAudio.
 
-Suspend cannot be caused here: the clock that tells it is handed in. Nor can PortAudio lose sound on
-demand: an input of PulseAudio has seconds of buffer.
+Suspend cannot be caused here: the clock that tells it is handed in. Nor can PulseAudio be made to
+lose sound quickly, its inputs have twelve seconds of buffer: the overrun is that of our own queue,
+made short.
 """
 
 import asyncio
 import os
+import sys
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from speechsearch.audio import portaudio
+from speechsearch.audio import capture, portaudio
 from speechsearch.audio.capture import Microphone
 from speechsearch.audio.devices import find_device, input_devices
 from speechsearch.audio.source import Block
@@ -127,6 +130,15 @@ async def test_a_stream_that_stands_still_for_a_while_is_a_gap_and_is_said(cable
         assert one.microphone.missed_s == said["gap"].missed_s
 
 
+async def test_a_program_too_busy_to_fetch_its_sound_is_told_so(cables, monkeypatch):
+    monkeypatch.setattr(capture, "QUEUE_BLOCKS", 5)
+    async with day() as one:
+        time.sleep(0.6)  # noqa: ASYNC251 - the loop shall stand still
+        said = await one.until_said("overrun", "gap")
+        assert said["gap"].missed_s > 0.3
+        assert one.microphone.overruns > 10
+
+
 async def test_a_device_that_goes_dead_without_an_error_is_opened_anew(cables):
     async with day() as one:
         cables.run("pactl", "suspend-sink", "cable", "1")
@@ -190,3 +202,11 @@ def test_portaudio_is_not_started_anew_under_an_open_stream(cables):
     stream.close()
     assert portaudio.start_anew()
     assert "PULSE_SOURCE" not in os.environ
+
+
+def test_what_libraries_write_past_python_is_kept_off_the_terminal(capfd):
+    with portaudio.quiet():
+        os.write(2, b"Expression 'r' failed in pa_linux_alsa.c")
+        print("for the person", file=sys.stderr)
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "for the person\nafter"

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechsearch.audio.gaps import MIN_GAP_S, GapFinder
@@ -16,6 +16,7 @@ def stream(seconds, drift=0.0, start_s=0.0):
     return [start_s + n * BLOCK_S * (1 + drift) for n in range(round(seconds / BLOCK_S))]
 
 
+@settings(max_examples=25)
 @given(st.floats(-500e-6, 500e-6), st.data())
 def test_drift_and_late_blocks_are_no_gap(drift, data):
     late = data.draw(st.lists(st.floats(0, MIN_GAP_S / 2), min_size=400, max_size=400))

@@ -70,7 +70,7 @@ async def test_a_server_that_is_killed_and_comes_back_loses_nothing(fixtures):
     server.wait_until_ready()
     async with Client(server.url) as client:
         kinds = []
-        async for event in client.hear(spoken.path, speed=1):
+        async for event in client.hear(spoken.path, speed=3):
             kinds.append(type(event))
             if isinstance(event, SpeechStarted) and second is None:
                 server.kill()
