@@ -50,11 +50,14 @@ class Microphone:
         self.missed_s = 0.0
         """Sound that never arrived, in all"""
         self._clock, self._asleep = clock, asleep
+        first = find_device(device)
+        if device is not None and device == str(first.number):
+            device = first.source or first.name  # numbers change when devices come and go
         self._supervisor = CaptureSupervisor(device)
         self._todo: deque[Action] = deque([Look(anew=False)])
         self._items: asyncio.Queue[_Item] = asyncio.Queue(QUEUE_BLOCKS)
         self._hearing: Hearing | None = None
-        self._names: list[tuple[int, str]] = [(0, find_device(device).name)]
+        self._names: list[tuple[int, str]] = [(0, first.name)]
         self._position = 0
         self._heard_s: float | None = None  # end of the last sound of any device
 

@@ -27,25 +27,26 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
 
 from speechsearch.audio.capture import Microphone
 from speechsearch.audio.held import HeldSource
-from speechsearch.audio.player import Player, read_audio
-from speechsearch.audio.samples import mono_16k
 from speechsearch.audio.source import Source
 from speechsearch.client.connection import Connection
 from speechsearch.client.events import Answer, Connected, Disconnected, Event, Failure, event_of
 from speechsearch.client.session import Setup, server_for
 from speechsearch.client.voice import Voice
-from speechsearch.client.voices import live_voice, recorded_voice, tail_s
+from speechsearch.client.voices import live_voice, player_of, recorded_voice
 from speechsearch.config import Settings, load_settings
 from speechsearch.errors import ConfigError, OutOfOrder, ServerUnavailable, SpeechsearchError
 from speechsearch.types import Hit
 from speechsearch.wire import messages as m
 
+LEAVE_S = 1.0
+"""A loop that was left with ``break`` closes its source soon after: the next one waits so long"""
 MAX_HITS = 100
 PATIENCE_S = 30.0
 """So long a recording, or a typed query, waits for a server that went away"""
@@ -89,17 +90,18 @@ class Client:
         self._connection: Connection | None = None
         self._source_number = 0
         self._held: HeldSource | None = None
-        self._busy = False
+        self._free = asyncio.Event()
+        self._free.set()
+        self._begun: WeakSet[AsyncGenerator[Event, None]] = WeakSet()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             self._url = await stack.enter_async_context(
                 server_for(self._setup, share=True, say=lambda _: None)
             )
-            connection = await self._connect(self._new_connection())
-            begun = await connection.begun()
+            stack.push_async_callback(self._end_session)
+            begun = await (await self._connect()).begun()
             if begun.state == "lost":
-                await self._session.aclose()
                 raise ServerUnavailable(
                     begun.message, hint="Is the server running there? speechsearch doctor"
                 )
@@ -116,8 +118,9 @@ class Client:
 
     async def close(self) -> None:
         """Say goodbye, and end the server where it was one's own."""
-        self._connection = None
-        await self._session.aclose()
+        for events in tuple(self._begun):
+            with contextlib.suppress(RuntimeError):  # another task waits in it
+                await events.aclose()
         await self._all.aclose()
 
     def listen(
@@ -128,7 +131,7 @@ class Client:
         With ``hold`` only what is said between ``press`` and ``release`` is heard. Raises
         DeviceError where there is no such microphone.
         """
-        return self._follow(lambda: Microphone(device), live=True, hold=hold)
+        return self._begin(lambda: Microphone(device), live=True, hold=hold)
 
     def hear(
         self,
@@ -144,10 +147,12 @@ class Client:
         and ServerUnavailable where the server stays away for ``PATIENCE_S``.
         """
         if not isinstance(sound, str | Path | np.ndarray):
-            return self._follow(lambda: sound, live=True)
+            return self._begin(lambda: sound, live=True)
         if isinstance(sound, np.ndarray) and rate_hz is None:
             raise ConfigError("samples need their rate", hint="hear(samples, rate_hz=48000)")
-        return self._follow(lambda: self._player(sound, rate_hz or 0, speed), live=False)
+        return self._begin(
+            lambda: player_of(sound, rate_hz or 0, self._settings, speed), live=False
+        )
 
     async def answers(
         self, sound: str | Path | npt.NDArray[Any] | Source, rate_hz: int | None = None
@@ -197,25 +202,30 @@ class Client:
             )
         self._connected().say(m.Feedback(utterance=answer.utterance, action="click", hit=hit.id))
 
-    def _player(self, sound: str | Path | npt.NDArray[Any], rate_hz: int, speed: float) -> Player:
-        if isinstance(sound, np.ndarray):
-            samples, name = mono_16k(sound, rate_hz), "samples"
-        else:
-            samples, name = read_audio(Path(sound)), str(sound)
-        return Player(samples, name=name, speed=speed, tail_s=tail_s(self._settings))
+    def _begin(
+        self, make: Callable[[], Source], *, live: bool, hold: bool = False
+    ) -> AsyncGenerator[Event, None]:
+        events = self._follow(make, live=live, hold=hold)
+        self._begun.add(events)
+        return events
 
     async def _follow(
         self, make: Callable[[], Source], *, live: bool, hold: bool = False
     ) -> AsyncGenerator[Event, None]:
         self._connected()
-        if self._busy:
-            raise OutOfOrder("a source is heard already", hint="End that loop, or use two clients")
-        self._busy = True
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._free.wait()
+        except TimeoutError:
+            raise OutOfOrder(
+                "a source is heard already", hint="End that loop first, or use two clients"
+            ) from None
+        self._free.clear()
         try:
             source = await asyncio.to_thread(make)
             if hold:
                 source = self._held = HeldSource(source)
-            connection = await self._connect(self._new_connection())
+            connection = await self._connect()
             self._source_number += 1
             voice = (
                 live_voice(source, connection, self._settings, hold=hold)
@@ -226,7 +236,8 @@ class Client:
                 async for event in events:
                     yield event
         finally:
-            self._busy, self._held = False, None
+            self._held = None
+            self._free.set()
 
     async def _events(self, voice: Voice) -> AsyncGenerator[Event, None]:
         loop = asyncio.get_running_loop()
@@ -243,16 +254,17 @@ class Client:
                 if event is not None:
                     yield event
 
-    def _new_connection(self) -> Connection:
-        return Connection(self._url, self._token)
-
-    async def _connect(self, connection: Connection) -> Connection:
-        """Make it the client's session in the place of the one before."""
-        await self._session.aclose()
-        self._session = AsyncExitStack()
+    async def _connect(self) -> Connection:
+        """A session of its own, in the place of the one before."""
+        await self._end_session()
+        connection = Connection(self._url, self._token)
         await self._session.enter_async_context(connection.running())
         self._connection = connection
         return connection
+
+    async def _end_session(self) -> None:
+        self._connection = None
+        await self._session.aclose()
 
     def _connected(self) -> Connection:
         if self._connection is None:

@@ -29,7 +29,7 @@ from speechsearch.client.voices import live_voice, tail_s
 from speechsearch.config import Settings
 from speechsearch.errors import AudioFileError, ConfigError, DeviceError, SpeechsearchError
 from speechsearch.wire import messages as m
-from speechsearch.wire.address import SOCKET_PATH, socket_url
+from speechsearch.wire.address import socket_url, stream_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,7 @@ async def server_for(
     """The socket of the server named, of one that runs already (``share``), or of a private one."""
     own = setup.settings.server
     if setup.server:
-        url = setup.server
-        yield url if SOCKET_PATH in url else url.rstrip("/") + SOCKET_PATH
+        yield stream_url(setup.server)
     elif share and not setup.arguments and is_ready(own.host, own.port):
         yield socket_url(own.host, own.port)
     else:

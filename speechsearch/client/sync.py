@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -50,6 +51,7 @@ class SyncClient:
         self._client = Client(server, token=token, index=index, model=model, settings=settings)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._steps: set[_Steps] = set()
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -75,6 +77,9 @@ class SyncClient:
     def close(self) -> None:
         """Say goodbye, and end the server where it was one's own."""
         try:
+            for steps in tuple(self._steps):
+                self._steps.discard(steps)
+                self._call(steps.close())
             self._call(self._client.close())
         finally:
             self._stop()
@@ -117,11 +122,19 @@ class SyncClient:
 
     def _iterate(self, events: AsyncGenerator[Event, None]) -> Iterator[Event]:
         steps = _Steps(events)
+        self._steps.add(steps)
         try:
-            while (event := self._call(steps.next())) is not None:
+            while steps in self._steps:
+                event = self._call(steps.next())
+                if event is None:
+                    return
                 yield event
+        except CancelledError:  # closed by another thread
+            return
         finally:
-            self._call(steps.close())
+            if steps in self._steps:
+                self._steps.discard(steps)
+                self._call(steps.close())
 
     def _call(self, work: Coroutine[Any, Any, Result]) -> Result:
         if self._loop is None:

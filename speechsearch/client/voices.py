@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from speechsearch.audio.player import Player, read_audio
+from speechsearch.audio.samples import mono_16k
 from speechsearch.audio.source import Source
 from speechsearch.client.connection import Connection
 from speechsearch.client.voice import Voice
@@ -23,6 +30,17 @@ def detector_of(settings: Settings) -> Detector:
 def tail_s(settings: Settings) -> float:
     """How long the noise floor goes on after a recording: enough for any endpoint."""
     return 2 * settings.vad.hangover_ms / 1000 + 1.0
+
+
+def player_of(
+    sound: str | Path | npt.NDArray[Any], rate_hz: int, settings: Settings, speed: float
+) -> Player:
+    """Plays a file, or samples at ``rate_hz``; raises AudioError."""
+    if isinstance(sound, np.ndarray):
+        samples, name = mono_16k(sound, rate_hz), "samples"
+    else:
+        samples, name = read_audio(Path(sound)), str(sound)
+    return Player(samples, name=name, speed=speed, tail_s=tail_s(settings))
 
 
 def live_voice(

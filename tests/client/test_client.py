@@ -38,7 +38,7 @@ async def test_a_file_and_the_same_samples_at_another_rate_find_the_same_book(se
 
 
 async def test_typed_words_are_searched_before_while_and_after_something_is_heard(server, fixtures):
-    async with Client(f"http://127.0.0.1:{server.port}".replace("http", "ws")) as client:
+    async with Client(f"127.0.0.1:{server.port}") as client:
         assert (await client.search("moby dick"))[0].title.startswith("Moby-Dick")
         async for event in client.hear(fixtures.queries[0].path):
             if isinstance(event, SpeechStarted):
@@ -52,16 +52,36 @@ async def test_typed_words_are_searched_before_while_and_after_something_is_hear
 
 async def test_a_loop_that_is_left_ends_its_source_and_the_next_may_begin(server, fixtures):
     sound = read_audio(fixtures.queries[0].path)
-    player = Player(sound, name="mine", tail_s=30)
     async with Client(server.url) as client:
-        heard = client.hear(player)
-        async for event in heard:
+        async for event in client.hear(Player(sound, tail_s=30)):
             if isinstance(event, SpeechStarted):
                 with pytest.raises(OutOfOrder):
-                    await anext(client.hear(player))
+                    await anext(client.hear(sound, 16_000))
                 break
-        await heard.aclose()
-        assert answers([event async for event in client.hear(sound, 16_000)])
+        assert await client.answers(sound, 16_000)
+
+
+async def test_a_client_that_is_closed_ends_what_it_heard(server, fixtures):
+    closed = asyncio.Event()
+
+    class Endless:
+        name, overruns = "endless", 0
+
+        def name_at(self, sample):
+            return self.name
+
+        async def blocks(self):
+            try:
+                async for block in Player(np.zeros(9), tail_s=60).blocks():
+                    yield block
+            finally:
+                closed.set()
+
+    async with Client(server.url) as client:
+        events = client.hear(Endless())
+        assert await anext(events)
+    assert closed.is_set()
+    assert [event async for event in events] == []
 
 
 async def test_a_server_that_is_killed_and_comes_back_loses_nothing(fixtures):

@@ -28,6 +28,26 @@ def test_a_loop_may_be_left_in_the_middle_and_another_begun(server, fixtures):
         assert client.answers(sound, 16_000)
 
 
+def test_a_client_that_is_closed_ends_the_loops_of_this_and_other_threads(server, fixtures):
+    sound = read_audio(fixtures.queries[0].path)
+    heard = threading.Event()
+
+    def follow():
+        for _ in client.hear(Player(sound, tail_s=60)):
+            heard.set()
+
+    with SyncClient(server.url) as client:
+        following = threading.Thread(target=follow)
+        following.start()
+        assert heard.wait(10)
+    following.join(10)
+    assert not following.is_alive()
+    with SyncClient(server.url) as client:
+        events = client.hear(Player(sound, tail_s=60))
+        assert next(events)
+    assert list(events) == []
+
+
 def test_an_error_at_the_beginning_leaves_no_thread_behind():
     with pytest.raises(ServerUnavailable), SyncClient("ws://127.0.0.1:9"):
         pass
