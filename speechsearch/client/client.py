@@ -187,7 +187,7 @@ class Client:
             )
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return (await self._connected().search(query, limit)).hits
+                return await self._search(query, limit)
         except TimeoutError:
             raise ServerUnavailable(f"no answer to {query!r} within {PATIENCE_S:.0f} s") from None
 
@@ -201,6 +201,16 @@ class Client:
                 "the session of this answer is over", hint="Tell before the next source begins"
             )
         self._connected().say(m.Feedback(utterance=answer.utterance, action="click", hit=hit.id))
+
+    async def _search(self, query: str, limit: int) -> tuple[Hit, ...]:
+        """Ask again in the next session where this one ends before the answer."""
+        while True:
+            connection = self._connected()
+            try:
+                return (await connection.search(query, limit)).hits
+            except ServerUnavailable:
+                if connection is self._connection:
+                    raise
 
     def _begin(
         self, make: Callable[[], Source], *, live: bool, hold: bool = False
@@ -256,10 +266,11 @@ class Client:
 
     async def _connect(self) -> Connection:
         """A session of its own, in the place of the one before."""
-        await self._end_session()
+        before, self._session = self._session, AsyncExitStack()
         connection = Connection(self._url, self._token)
         await self._session.enter_async_context(connection.running())
         self._connection = connection
+        await before.aclose()
         return connection
 
     async def _end_session(self) -> None:

@@ -10,6 +10,8 @@ FIRST_REPEAT_S = 0.8
 """Keyboards begin to repeat after 0.25 (console) to 0.66 s (X11)"""
 REPEAT_S = 0.25
 """Once it repeats, every 30 to 120 ms, a longer silence means it was let go"""
+STALL_S = 0.1
+"""A longer step is a stalled program, which has not read the repeats yet: it counts for so much"""
 
 
 class TalkKey:
@@ -27,6 +29,8 @@ class TalkKey:
         self._began_s = 0.0
         self._pressed_s = float("-inf")
         self._repeats = False
+        self._passed_s = 0.0
+        self._quiet_s = 0.0
 
     @property
     def pressed_s(self) -> float:
@@ -36,6 +40,7 @@ class TalkKey:
     def press(self, now_s: float) -> None:
         """The key was pressed, or repeated itself."""
         since_s, self._pressed_s = now_s - self._pressed_s, now_s
+        self._quiet_s = 0.0
         if self.talking:
             if self._repeats or now_s - self._began_s < FIRST_REPEAT_S:
                 self._repeats = True
@@ -45,6 +50,8 @@ class TalkKey:
             self.talking, self._repeats, self._began_s = True, False, now_s
 
     def passed(self, now_s: float) -> None:
-        """See whether a key that was held was let go."""
-        if self.talking and self._repeats and now_s - self._pressed_s > REPEAT_S:
+        """See whether a key that was held was let go; call it often."""
+        self._quiet_s += min(now_s - self._passed_s, STALL_S)
+        self._passed_s = now_s
+        if self.talking and self._repeats and self._quiet_s > REPEAT_S:
             self.talking = False

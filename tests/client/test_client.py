@@ -43,8 +43,10 @@ async def test_typed_words_are_searched_before_while_and_after_something_is_hear
         async for event in client.hear(fixtures.queries[0].path):
             if isinstance(event, SpeechStarted):
                 assert len(await client.search("emma", limit=3)) <= 3
-        found = await asyncio.gather(client.search("dracula"), client.search("emma"))
-        assert [hits[0].title for hits in found] == ["Dracula", "Emma"]
+        asked = asyncio.gather(client.search("dracula"), client.search("emma"))
+        heard = await client.answers(np.zeros(1600, np.float32), 16_000)  # ends their session
+        assert [hits[0].title for hits in await asked] == ["Dracula", "Emma"]
+        assert heard == ()
         for wrong in ({"query": "x" * 501}, {"query": "x", "limit": 0}):
             with pytest.raises(ConfigError):
                 await client.search(**wrong)

@@ -50,7 +50,7 @@ def test_a_key_held_down_talks_until_it_is_let_go(seconds, first_s, every_s):
     keyboard.hold(seconds, first_s, every_s)
     assert keyboard.key.talking
     let_go_s = keyboard.now_s
-    keyboard.wait(REPEAT_S + FRAME_S)
+    keyboard.wait(REPEAT_S + 2 * FRAME_S)
     assert not keyboard.key.talking
     assert let_go_s - every_s <= keyboard.key.pressed_s <= let_go_s
     keyboard.wait(10)
@@ -76,3 +76,13 @@ def test_the_repeats_of_the_key_that_ended_a_talk_begin_none():
     keyboard.wait(5)
     keyboard.hold(0.2, 0.1, 0.03)
     assert not keyboard.key.talking
+
+
+def test_a_program_that_stalls_does_not_take_the_key_for_let_go():
+    keyboard = Keyboard()
+    keyboard.hold(2, 0.5, 0.04)
+    for _ in range(3):
+        keyboard.now_s += 5
+        keyboard.key.passed(keyboard.now_s)
+        keyboard.hold(1, 0.04, 0.04)
+    assert keyboard.key.talking
