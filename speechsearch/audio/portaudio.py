@@ -6,6 +6,7 @@ so that is done only while no stream of ours is open.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -18,10 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from speechsearch.audio import libpulse
 from speechsearch.errors import DeviceError
 
 BLOCK_S = 0.02
 RECORD_PATIENCE_S = 3.0
+CLOSE_TIMEOUT_S = 3.0
+"""A stream whose sound server died may never end: PortAudio then goes on without starting anew"""
 Info = dict[str, Any]
 Heard = Callable[[npt.NDArray[np.float32], bool], None]
 """Takes float32 [frames, channels] in PortAudio's thread, and whether sound was lost before it"""
@@ -86,27 +90,37 @@ class InputStream:
             if not self._closing:
                 finished()
 
-        with _lock, _pulse_source(way.source):
+        with _lock, libpulse.opening(way.source):
             try:
                 self._stream = library.InputStream(
                     device=way.number, samplerate=way.rate_hz, channels=way.channels,
                     blocksize=round(way.rate_hz * BLOCK_S), dtype="float32", latency="low",
                     callback=callback, finished_callback=ended,
                 )  # fmt: skip
+                _streams.add(id(self))
                 self._stream.start()
             except (library.PortAudioError, ValueError) as error:
+                self.close()
                 raise DeviceError(
                     f"it cannot be opened: {error}",
                     hint="Another program may hold it, or access is denied: speechsearch doctor",
                 ) from error
-            _streams.add(id(self))
 
     def close(self) -> None:
-        """End it; never raises."""
+        """End it, or leave it behind where it does not end; never raises."""
         self._closing = True
-        with _lock, contextlib.suppress(Exception):
+        if id(self) not in _streams:
+            return
+        closing = threading.Thread(target=self._close, daemon=True)
+        closing.start()
+        closing.join(CLOSE_TIMEOUT_S)
+        if closing.is_alive():
+            atexit.unregister(_library()._exit_handler)  # it would wait for the stream as well
+
+    def _close(self) -> None:
+        with contextlib.suppress(Exception):
             self._stream.abort()
-        with _lock, contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):
             self._stream.close()
         _streams.discard(id(self))
 
@@ -146,21 +160,6 @@ def quiet() -> Iterator[None]:
         finally:
             sys.stderr = before
             os.dup2(kept, 2)
-
-
-@contextmanager
-def _pulse_source(source: str) -> Iterator[None]:
-    """libpulse reads which source to open from the environment, when a stream is opened."""
-    before = os.environ.get("PULSE_SOURCE")
-    if source:
-        os.environ["PULSE_SOURCE"] = source
-    try:
-        yield
-    finally:
-        if before is not None:
-            os.environ["PULSE_SOURCE"] = before
-        elif source:
-            del os.environ["PULSE_SOURCE"]
 
 
 def _library() -> Any:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+has_pulseaudio = shutil.which("pulseaudio") is not None
 needs_pulseaudio = pytest.mark.skipif(
-    not shutil.which("pulseaudio"), reason="PulseAudio is not installed (scripts/test installs it)"
+    not has_pulseaudio, reason="PulseAudio is not installed (scripts/test installs it)"
 )
 
 

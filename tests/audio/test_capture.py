@@ -8,9 +8,12 @@ made short.
 import asyncio
 import os
 import sys
+import threading
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from speechsearch.audio import capture, portaudio
 from speechsearch.audio.capture import Microphone
 from speechsearch.audio.devices import find_device, input_devices
 from speechsearch.audio.source import Block
+from speechsearch.audio.supervisor import CaptureSupervisor, SupervisorOptions
 from speechsearch.errors import DeviceError
 from speechsearch.types import SAMPLE_RATE_HZ
 from tests.audio.pulse import needs_pulseaudio
@@ -139,7 +143,9 @@ async def test_a_program_too_busy_to_fetch_its_sound_is_told_so(cables, monkeypa
         assert one.microphone.overruns > 10
 
 
-async def test_a_device_that_goes_dead_without_an_error_is_opened_anew(cables):
+async def test_a_device_that_goes_dead_without_an_error_is_opened_anew(cables, monkeypatch):
+    hurried = partial(CaptureSupervisor, options=SupervisorOptions(silent_s=0.7))
+    monkeypatch.setattr(capture, "CaptureSupervisor", hurried)
     async with day() as one:
         cables.run("pactl", "suspend-sink", "cable", "1")
         said = await one.until_said("lost")
@@ -202,6 +208,34 @@ def test_portaudio_is_not_started_anew_under_an_open_stream(cables):
     stream.close()
     assert portaudio.start_anew()
     assert "PULSE_SOURCE" not in os.environ
+
+
+def test_no_memory_is_shared_with_a_server_that_may_die(cables):
+    device = find_device(None)
+    way = portaudio.Input(device.portaudio_number, 48_000, 1, device.source)
+    heard = threading.Event()
+    stream = portaudio.InputStream(way, heard=lambda *_: heard.set(), finished=lambda: None)
+    assert heard.wait(5)
+    assert "memfd:pulseaudio" not in Path("/proc/self/maps").read_text()
+    stream.close()
+    assert "PULSE_CLIENTCONFIG" not in os.environ
+
+
+def test_a_stream_that_does_not_end_is_left_behind(cables, monkeypatch):
+    monkeypatch.setattr(portaudio, "CLOSE_TIMEOUT_S", 0.1)
+    device = find_device(None)
+    way = portaudio.Input(device.portaudio_number, 48_000, 1, device.source)
+    stream = portaudio.InputStream(way, heard=lambda *_: None, finished=lambda: None)
+    gone, end = threading.Event(), stream._close
+    monkeypatch.setattr(stream, "_close", lambda: gone.wait() and end())
+    stream.close()
+    assert not portaudio.start_anew()
+    gone.set()
+    for _ in range(100):
+        if portaudio.start_anew():
+            return
+        time.sleep(0.1)
+    raise AssertionError("once it has ended after all it is forgotten")
 
 
 def test_what_libraries_write_past_python_is_kept_off_the_terminal(capfd):

@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+from speechsearch.client.session import Setup, listen_or_play
+from speechsearch.config import load_settings
+from speechsearch.errors import ConfigError
 from tests.serving import COMMAND, ROOT
 
 
@@ -65,3 +68,8 @@ def test_a_newcomer_sees_the_book_types_a_query_mutes_and_quits(terminal):
     terminal.until("Moby-Dick")
     terminal.press("q")
     assert terminal.process.wait(timeout=20) == 0
+
+
+async def test_hold_to_talk_without_a_terminal_says_so():
+    with pytest.raises(ConfigError, match="needs a terminal"):
+        await listen_or_play(Setup(load_settings()), None, None, hold=True)

@@ -96,37 +96,3 @@ def test_in_hold_to_talk_only_what_is_said_with_the_key_down_is_heard(cable, ser
         assert terminal.process.wait(timeout=20) == 0
     finally:
         terminal.close()
-
-
-def test_hold_to_talk_without_a_terminal_says_so(cable):
-    ran = cable.run(*COMMAND, "listen", "--hold", check=False)
-    assert ran.returncode == 1
-    assert "needs a terminal" in ran.stderr
-
-
-def test_a_program_holds_to_talk_through_the_client(cable, server, fixtures):
-    program = f"""
-import threading
-from speechsearch import Answer, Connected, Endpoint, SpeechStarted, SyncClient
-with SyncClient({server.url!r}) as client:
-    for event in client.listen(hold=True):
-        match event:
-            case Connected():
-                client.press()
-                print("talk", flush=True)
-            case SpeechStarted():
-                threading.Timer(2.5, client.release).start()
-            case Endpoint(reason=reason):
-                print(reason, flush=True)
-            case Answer(hits=[best, *_]):
-                print(best.id, flush=True)
-                break
-"""
-    with subprocess.Popen(
-        [COMMAND[0], "-c", program], env=cable.environment, stdout=subprocess.PIPE, text=True
-    ) as running:
-        until(running.stdout, ["talk"])
-        time.sleep(1)
-        cable.play(fixtures.queries[0].path)
-        said, _ = running.communicate(timeout=60)
-    assert said.split() == ["flush", fixtures.queries[0].item]

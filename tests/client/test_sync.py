@@ -22,7 +22,7 @@ def test_the_twin_hears_searches_and_ends_its_thread(server, fixtures):
 def test_a_loop_may_be_left_in_the_middle_and_another_begun(server, fixtures):
     sound = read_audio(fixtures.queries[0].path)
     with SyncClient(server.url) as client:
-        for event in client.hear(Player(sound, tail_s=30)):
+        for event in client.hear(Player(sound, tail_s=10)):
             if isinstance(event, SpeechStarted):
                 break
         assert client.answers(sound, 16_000)
@@ -33,7 +33,7 @@ def test_a_client_that_is_closed_ends_the_loops_of_this_and_other_threads(server
     heard = threading.Event()
 
     def follow():
-        for _ in client.hear(Player(sound, tail_s=60)):
+        for _ in client.hear(Player(sound, tail_s=10)):
             heard.set()
 
     with SyncClient(server.url) as client:
@@ -43,7 +43,7 @@ def test_a_client_that_is_closed_ends_the_loops_of_this_and_other_threads(server
     following.join(10)
     assert not following.is_alive()
     with SyncClient(server.url) as client:
-        events = client.hear(Player(sound, tail_s=60))
+        events = client.hear(Player(sound, tail_s=10))
         assert next(events)
     assert list(events) == []
 
