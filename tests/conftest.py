@@ -73,10 +73,11 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def cables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cables]:
     """A PulseAudio for this very process."""
+    assert portaudio.start_anew(), "a test before left its stream open"
     running = Cables(tmp_path)
     for name in ("PULSE_SERVER", "XDG_RUNTIME_DIR", "HOME"):
         monkeypatch.setenv(name, running.environment[name])
-    assert portaudio.start_anew()
+    portaudio.start_anew()
     yield running
     running.stop()
-    assert portaudio.start_anew()
+    assert portaudio.start_anew(), "the test left its stream open"

@@ -204,9 +204,9 @@ class Microphone:
             yield
         finally:
             watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
             if self._hearing:
                 self._hearing.close()
+            await asyncio.gather(watching, return_exceptions=True)
 
     async def _watch(self) -> None:
         async with contextlib.aclosing(sound_server.settled_changes()) as changes:

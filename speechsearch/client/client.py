@@ -119,8 +119,11 @@ class Client:
     async def close(self) -> None:
         """Say goodbye, and end the server where it was one's own."""
         for events in tuple(self._begun):
-            with contextlib.suppress(RuntimeError):  # another task waits in it
+            with contextlib.suppress(RuntimeError):  # another task waits in it, or closes it
                 await events.aclose()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self._free.wait()
         await self._all.aclose()
 
     def listen(
