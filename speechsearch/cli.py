@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from speechsearch import __version__
 from speechsearch.cli_eval import evaluate
+from speechsearch.cli_query import query
 from speechsearch.cli_shared import (
     Asked,
     DecoderOption,
     IndexOption,
-    JsonOption,
     ModelOption,
     SearchOption,
     SecondPassOption,
@@ -39,6 +38,7 @@ app = typer.Typer(
 )
 models_app = typer.Typer(no_args_is_help=True, help="The acoustic models at hand.")
 app.add_typer(models_app, name="models")
+app.command("query")(query)
 app.command("eval")(evaluate)
 
 
@@ -69,7 +69,7 @@ def serve(
     search: SearchOption = None,
     second_pass: SecondPassOption = None,
 ) -> None:
-    """Answer clients over a websocket, until SIGTERM or Ctrl-C.
+    """Answer clients over a websocket, and recordings over HTTP, until SIGTERM or Ctrl-C.
 
     Example: speechsearch serve --port 8765 --index ./my-index
     """
@@ -115,33 +115,6 @@ def listen(
 
     setup = Asked(index, model).setup(server)
     asyncio.run(listen_or_play(setup, device, or_play, hold=hold))
-
-
-@app.command()
-@reports
-def query(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Recordings")],
-    index: IndexOption = "",
-    model: ModelOption = "",
-    server: ServerOption = "",
-    decoder: DecoderOption = None,
-    search: SearchOption = None,
-    second_pass: SecondPassOption = None,
-    as_json: JsonOption = False,
-    speed: Annotated[
-        float, typer.Option(min=0, help="Times real time; 0 = as fast as it goes")
-    ] = 1.0,
-) -> None:
-    """Send recordings the way the microphone goes: client, VAD, socket, server.
-
-    Example: speechsearch query audio_fixtures/*.flac --json --speed 0
-    """
-    from speechsearch.client.session import query_files
-
-    setup = Asked(index, model, decoder, search, second_pass).setup(server)
-    show = _print_json if as_json else _print_answer
-    if asyncio.run(query_files(files, setup, speed, show)):
-        raise typer.Exit(1)
 
 
 @app.command("index")
@@ -285,19 +258,6 @@ def doctor() -> None:
         output.print(f"{finding.mark} {finding}", soft_wrap=True, markup=False)
     if not well:
         raise typer.Exit(1)
-
-
-def _print_json(_file: str, found: dict[str, Any]) -> None:
-    print(json.dumps(found, ensure_ascii=False), flush=True)
-
-
-def _print_answer(file: str, found: dict[str, Any]) -> None:
-    timing_ms = found["timings_ms"]["end_of_speech_to_results"]
-    lines = [f"{file}  “{found['text']}”  {timing_ms:.0f} ms after the end of speech"]
-    lines += [
-        f"  {n}. {hit['title']}  {hit['score']:.2f}" for n, hit in enumerate(found["hits"], 1)
-    ]
-    output.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 def main() -> None:

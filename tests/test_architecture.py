@@ -19,7 +19,8 @@ OUTSIDE = {
     "learning": {*STAGES},
     "cli_shared": {*STAGES, "config", "client", "server"},
     "cli_eval": {*STAGES, "cli_shared", "client", "learning"},
-    "cli": {*STAGES, "config", "cli_shared", "cli_eval", "client", "server"},
+    "cli_query": {*STAGES, "cli_shared", "client"},
+    "cli": {*STAGES, "config", "cli_shared", "cli_eval", "cli_query", "client", "server"},
     "__main__": {"cli"},
     "__init__": {"client"},
 }
