@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +11,14 @@ from rich.table import Table
 
 from speechsearch import __version__
 from speechsearch.cli_eval import evaluate
+from speechsearch.cli_models import models_app
 from speechsearch.cli_query import query
 from speechsearch.cli_shared import (
+    DEVICES,
     Asked,
+    ComputeOption,
     DecoderOption,
+    EngineOption,
     IndexOption,
     ModelOption,
     SearchOption,
@@ -24,8 +27,10 @@ from speechsearch.cli_shared import (
     errors,
     output,
     reports,
+    say_what_hears,
 )
 from speechsearch.config import load_settings
+from speechsearch.types import Device
 
 if TYPE_CHECKING:
     from speechsearch.search.catalogue import CatalogueRead
@@ -36,7 +41,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Voice search on your own machine: speak, and the hits are on the screen.",
 )
-models_app = typer.Typer(no_args_is_help=True, help="The acoustic models at hand.")
 app.add_typer(models_app, name="models")
 app.command("query")(query)
 app.command("eval")(evaluate)
@@ -68,6 +72,8 @@ def serve(
     decoder: DecoderOption = None,
     search: SearchOption = None,
     second_pass: SecondPassOption = None,
+    engine: EngineOption = None,
+    device: ComputeOption = None,
 ) -> None:
     """Answer clients over a websocket, and recordings over HTTP, until SIGTERM or Ctrl-C.
 
@@ -77,8 +83,9 @@ def serve(
     from speechsearch.server.run import bind, run
     from speechsearch.wire.address import socket_url
 
-    asked = Asked(index, model, decoder, search, second_pass)
+    asked = Asked(index, model, decoder, search, second_pass, engine, device)
     settings = asked.settings(server={"host": host, "port": port})
+    say_what_hears(settings)
     listening = bind(settings.server)
     url = socket_url(settings.server.host, listening.getsockname()[1])
     errors.print(f"speechsearch serves {url}", markup=False, soft_wrap=True)
@@ -91,8 +98,15 @@ def listen(
     index: IndexOption = "",
     model: ModelOption = "",
     server: ServerOption = "",
-    device: Annotated[
+    microphone: Annotated[
         str | None, typer.Option(metavar="NAME", help="Input device: number or part of its name")
+    ] = None,
+    engine: EngineOption = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|cpu|cuda", help="Where the model runs; any other name is a microphone's"
+        ),
     ] = None,
     or_play: Annotated[
         Path | None,
@@ -109,12 +123,14 @@ def listen(
     only what is pressed: a held key is known by its repeats, its release by their end. The
     microphone stays open so that your first word is whole; what it hears meanwhile is thrown away.)
 
-    Example: speechsearch listen --index ./my-index --device headset
+    Example: speechsearch listen --index ./my-index --microphone headset
     """
     from speechsearch.client.session import listen_or_play
 
-    setup = Asked(index, model).setup(server)
-    asyncio.run(listen_or_play(setup, device, or_play, hold=hold))
+    where = Device(device) if device in DEVICES else None
+    source = microphone or (None if where else device)
+    setup = Asked(index, model, engine=engine, device=where).setup(server)
+    asyncio.run(listen_or_play(setup, source, or_play, hold=hold))
 
 
 @app.command("index")
@@ -193,54 +209,6 @@ def devices() -> None:
         rate = f"{device.rate_hz} Hz"
         table.add_row(f"{mark}{device.number}", device.name, str(device.channels), rate)
     output.print(table if table.rows else "no microphone: speechsearch doctor says what to do")
-
-
-@models_app.command("list")
-@reports
-def models_list() -> None:
-    """List the models at hand.
-
-    Example: speechsearch models list
-    """
-    from speechsearch.asr.folder import list_models
-
-    table = Table("model", "version", "language", "parameters", "licence", box=None)
-    for folder in list_models([load_settings().models_dir]):
-        about = folder.manifest
-        table.add_row(
-            about.name, about.version, about.language, f"{about.parameters:,}", about.license
-        )
-    output.print(table)
-
-
-@models_app.command("show")
-@reports
-def models_show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """Print a model's manifest.
-
-    Example: speechsearch models show w2v2-starter
-    """
-    import msgspec
-
-    from speechsearch.asr.folder import find_model
-
-    folder = find_model(name, [load_settings().models_dir])
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(folder.manifest)).decode() + "\n")
-
-
-@models_app.command("verify")
-@reports
-def models_verify(name: Annotated[str, typer.Argument(metavar="NAME")] = "") -> None:
-    """Check the files of one model, or of all, against their sha256.
-
-    Example: speechsearch models verify
-    """
-    from speechsearch.asr.folder import find_model, list_models
-
-    where = [load_settings().models_dir]
-    for folder in [find_model(name, where)] if name else list_models(where):
-        folder.verify()
-        output.print(f"{folder.manifest.name}: whole")
 
 
 @app.command()

@@ -16,7 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from speechsearch.cli_shared import (
     Asked,
+    ComputeOption,
     DecoderOption,
+    EngineOption,
     IndexOption,
     JsonOption,
     ModelOption,
@@ -48,6 +50,8 @@ def query(
     decoder: DecoderOption = None,
     search: SearchOption = None,
     second_pass: SecondPassOption = None,
+    engine: EngineOption = None,
+    device: ComputeOption = None,
     as_json: JsonOption = False,
     out: Annotated[
         Path | None,
@@ -69,7 +73,8 @@ def query(
     from speechsearch.client.batch import recordings_in, run_batch
     from speechsearch.client.ledger import ledger
 
-    setup = Asked(index, model, decoder, search, second_pass).setup(server)
+    asked = Asked(index, model, decoder, search, second_pass, engine, device)
+    setup = asked.setup(server)
     recordings = recordings_in(files)
     batch = out is not None or any(Path(file).is_dir() for file in files)
     speed = speed if speed is not None else 0.0 if batch else 1.0

@@ -22,7 +22,7 @@ from pydantic_settings import (
 
 from speechsearch.errors import ConfigError
 from speechsearch.turns import TurnOptions
-from speechsearch.types import ONE_EAR, Decoder, SearchMode
+from speechsearch.types import ONE_EAR, Decoder, Device, Engine, SearchMode
 from speechsearch.vad.endpointer import EndpointerOptions
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -34,6 +34,12 @@ STRICT: dict[str, Any] = {"extra": "forbid"}
 def default_models_dir() -> Path:
     """``models/`` beside the package: where the repository ships them."""
     return Path(__file__).resolve().parent.parent / "models"
+
+
+def user_models_dir() -> Path:
+    """Where pulled and added models are kept: ``$XDG_DATA_HOME/speechsearch/models``."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "speechsearch" / "models"
 
 
 def cache_dir() -> Path:
@@ -115,7 +121,11 @@ class AsrOptions:
     """The acoustic model."""
 
     model: str = "w2v2-starter"
-    """A folder's name under ``models_dir``, or a path"""
+    """A folder's name under ``models_dir`` or ``user_models_dir``, or a path"""
+    engine: Engine = Engine.AUTO
+    """ONNX Runtime on a CPU, torch on a GPU: each is the fastest there"""
+    device: Device = Device.AUTO
+    """A GPU where there is one; ``cuda`` says aloud when there is none"""
     threads: int = 0
     """0: one for each core, two at most; more than two gains little on short utterances"""
     decoder: Decoder = Decoder.BEAM
@@ -149,12 +159,18 @@ class Settings(BaseSettings):
     )
 
     models_dir: Path = Field(default_factory=default_models_dir)
+    user_models_dir: Path = Field(default_factory=user_models_dir)
     detector: DetectorOptions = DetectorOptions()
     vad: EndpointerOptions = EndpointerOptions()
     turns: TurnOptions = TurnOptions()
     server: ServerOptions = ServerOptions()
     asr: AsrOptions = AsrOptions()
     search: SearchOptions = SearchOptions()
+
+    @property
+    def model_dirs(self) -> list[Path]:
+        """Where models are looked for, in this order."""
+        return [self.models_dir, self.user_models_dir]
 
     @classmethod
     def settings_customise_sources(

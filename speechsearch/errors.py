@@ -8,6 +8,7 @@ SpeechsearchError
 │       ├── UnsupportedAudio  no recording, or of a format, rate or number of channels not taken
 │       └── TooMuchSound   longer, or larger when unpacked, than is taken
 ├── ModelError             a model folder that is missing, damaged or does not fit
+│   └── HubError           a model repository that cannot be reached, read or believed
 ├── CatalogueError         a catalogue that cannot be read or indexed
 │   └── SearchIndexError   an index on disk that is missing or damaged
 ├── TableError             a table of recordings that cannot be read or does not fit
@@ -89,6 +90,12 @@ class ModelError(SpeechsearchError):
     """A model folder that is missing, damaged or does not fit its architecture."""
 
     code = "model"
+
+
+class HubError(ModelError):
+    """A repository of models that cannot be reached, read or believed."""
+
+    code = "hub"
 
 
 class CatalogueError(SpeechsearchError):

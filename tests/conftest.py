@@ -11,6 +11,7 @@ import pytest
 
 from speechsearch.audio import portaudio
 from tests.audio.pulse import Cables
+from tests.families import family  # noqa: F401 - a fixture
 from tests.serving import Server, serving
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -197,7 +197,7 @@ class CaptureSupervisor:
         self._told, outage, self._out_of_order = device, self._out_of_order, False
         narrow = SourceNotice(
             f"{device.name!r} gives only {device.rate_hz} Hz, as a telephone: words will be "
-            "misheard. Choose another microphone with --device, or another profile of the headset",
+            "misheard. Choose another profile of the headset, or another one with --microphone",
             "narrow",
         )
         warning: list[Action] = [narrow] if device.rate_hz < SAMPLE_RATE_HZ else []

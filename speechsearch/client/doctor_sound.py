@@ -84,12 +84,12 @@ def _quality(device: Device) -> Finding:
         return Finding(
             what, True, f"{device.name} gives only {device.rate_hz} Hz, as a telephone: words will "
             "be misheard. Choose another profile of the headset (mSBC or LC3) in the sound "
-            "settings, or another microphone: speechsearch listen --device NAME", warns=True,
+            "settings, or another microphone: speechsearch listen --microphone NAME", warns=True,
         )  # fmt: skip
     if device.is_monitor:
         return Finding(
             what, True, f"the default input, {device.name}, hears what this machine plays, not "
-            "you. Choose a microphone in the sound settings, or --device NAME", warns=True,
+            "you. Choose a microphone in the sound settings, or --microphone NAME", warns=True,
         )  # fmt: skip
     return Finding(what, True, f"{device.name}, {device.rate_hz} Hz")
 
