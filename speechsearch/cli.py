@@ -112,8 +112,16 @@ def listen(
         Path | None,
         typer.Option(metavar="DIR", help="Play the recordings there where no microphone is"),
     ] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Hear only what is said while space is held down")
+    ] = False,
 ) -> None:
     """Listen to the microphone and show what is found; JSON lines where stdout is no terminal.
+
+    With --hold nothing is heard or sent but while you talk: hold the space bar down, or tap it to
+    begin and tap it again to end. What you said is answered as soon as you let go. (A terminal says
+    only what is pressed: a held key is known by its repeats, its release by their end. The
+    microphone stays open so that your first word is whole; what it hears meanwhile is thrown away.)
 
     Example: speechsearch listen --index ./my-index --microphone headset
     """
@@ -122,7 +130,7 @@ def listen(
     where = Device(device) if device in DEVICES else None
     source = microphone or (None if where else device)
     setup = Asked(index, model, engine=engine, device=where).setup(server)
-    asyncio.run(listen_or_play(setup, source, or_play))
+    asyncio.run(listen_or_play(setup, source, or_play, hold=hold))
 
 
 @app.command("index")
@@ -193,7 +201,7 @@ def devices() -> None:
 
     Example: speechsearch devices
     """
-    from speechsearch.audio.capture import input_devices
+    from speechsearch.audio.devices import input_devices
 
     table = Table("", "input", "channels", "rate", box=None)
     for device in input_devices():
@@ -215,9 +223,7 @@ def doctor() -> None:
     well = True
     for finding in examine(load_settings()):
         well &= finding.well
-        output.print(
-            f"{'ok  ' if finding.well else 'MISS'} {finding}", soft_wrap=True, markup=False
-        )
+        output.print(f"{finding.mark} {finding}", soft_wrap=True, markup=False)
     if not well:
         raise typer.Exit(1)
 

@@ -61,7 +61,7 @@ from speechsearch.asr.folder import find_model
 from speechsearch.asr.ngram_file import load_ngram
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.audio.player import noise_floor, read_audio
-from speechsearch.client.query import detector_of
+from speechsearch.client.voices import detector_of
 from speechsearch.config import default_models_dir, load_settings
 from speechsearch.pipeline import Finder, Spoken
 from speechsearch.search.embedded import EmbeddedIndex, build_index

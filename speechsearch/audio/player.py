@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +70,7 @@ class Player:
         """End after the present block."""
         self._stopped = True
 
-    async def blocks(self) -> AsyncIterator[Block | SourceNotice]:
+    async def blocks(self) -> AsyncGenerator[Block | SourceNotice, None]:
         """A block at a time, each when its last sample would have been heard."""
         sound = np.concatenate([self._samples, self._tail])
         self.started_s = self._clock()
@@ -105,7 +105,7 @@ class Playlist:
         """The recording that played at a position."""
         return self._recordings[max(0, bisect_right(self._starts, sample) - 1)][0]
 
-    async def blocks(self) -> AsyncIterator[Block | SourceNotice]:
+    async def blocks(self) -> AsyncGenerator[Block | SourceNotice, None]:
         """Every recording's blocks, in real time."""
         position = 0
         for name, samples in self._recordings:

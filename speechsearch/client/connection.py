@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
+from speechsearch.client.questions import Questions
 from speechsearch.config import LOOPBACK
 from speechsearch.errors import MalformedMessage, ServerUnavailable
 from speechsearch.types import Chunk
@@ -67,6 +68,7 @@ class Connection:
         self._changed = asyncio.Event()
         self._over = False
         self._events: asyncio.Queue[ConnectionEvent | None] = asyncio.Queue()
+        self._questions = Questions()
 
     @property
     def awaiting(self) -> tuple[int, ...]:
@@ -99,6 +101,12 @@ class Connection:
                 )
         self._send(frame)
 
+    async def begun(self) -> ConnectionState:
+        """What became of the first attempt to connect; call it before ``events``."""
+        while not isinstance(event := await self._events.get(), ConnectionState):
+            pass
+        return event
+
     async def ready(self) -> None:
         """Return once the server has greeted, or will not."""
         await self._until(lambda: self._socket is not None)
@@ -129,6 +137,12 @@ class Connection:
         """A typed query or what the person did with an answer; dropped while there is no server."""
         self._send(encode_message(message))
 
+    async def search(self, query: str, limit: int) -> m.Results:
+        """The answer to a typed query; asked again where the connection breaks meanwhile."""
+        frame, answer = self._questions.ask(query, limit)
+        self._send(frame)
+        return await answer
+
     async def events(self) -> AsyncIterator[ConnectionEvent]:
         """Messages of the server and what becomes of the connection, until ``close``."""
         while (event := await self._events.get()) is not None:
@@ -144,6 +158,7 @@ class Connection:
             await self._say_bye()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            self._questions.drop()
             self._events.put_nowait(None)
 
     async def _run(self) -> None:
@@ -187,6 +202,7 @@ class Connection:
                 raise MalformedMessage(f"the server began with {type(first).__name__}")
             self._outgoing.clear()
             self._outgoing.extend(self._session.welcome(first))
+            self._outgoing.extend(self._questions.open)
             self._socket = socket
             self._changed.set()
             self._events.put_nowait(
@@ -196,7 +212,9 @@ class Connection:
             pump = asyncio.create_task(self._pump(socket))
             try:
                 async for text in socket:
-                    self._events.put_nowait(self._session.receive(str(text)))
+                    message = self._session.receive(str(text))
+                    self._questions.receive(message)
+                    self._events.put_nowait(message)
                     self._changed.set()
             finally:
                 pump.cancel()
