@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from speechsearch.server.answers import Answers
 from speechsearch.server.guard import Guard
 from speechsearch.server.sockets import Sockets
 from speechsearch.types import SAMPLE_RATE_HZ
+from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire.address import SOCKET_PATH
 from speechsearch.wire.messages import MAX_QUERY_LETTERS
 
@@ -100,10 +101,18 @@ def _presumed_load(pipeline: Pipeline) -> float:
     return 2 * watch.lap("answer") / 10_000
 
 
-def create_app(pipeline: Pipeline, metrics: Metrics, options: ServerOptions) -> Starlette:
-    """The app around one pipeline; ``app.state.sockets`` drains it."""
+def create_app(
+    pipeline: Pipeline,
+    metrics: Metrics,
+    options: ServerOptions,
+    segmenter: Callable[[], Segmenter],
+) -> Starlette:
+    """The app around one pipeline; ``app.state.sockets`` drains it.
+
+    ``segmenter`` makes one for each session whose utterances the server finds.
+    """
     answers = Answers(pipeline, metrics, options)
-    sockets = Sockets(answers, metrics, options)
+    sockets = Sockets(answers, metrics, options, segmenter)
     http = Http(answers, metrics, sockets, options.token)
 
     @asynccontextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -25,6 +27,8 @@ from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
 from speechsearch.server.app import create_app
 from speechsearch.types import Decoder
+from speechsearch.vad.build import build_detector
+from speechsearch.vad.segmenter import Segmenter
 
 ENGLISH = Path("english-words") / "words.npz"
 MOST_THREADS = 2
@@ -91,7 +95,15 @@ def build_app(settings: Settings) -> Starlette:
         return Finder(_ranker(settings, model.info, index), *beams).warm_up()
 
     pipeline = Pipeline(model, Live(where, finder).current, options=options, observer=metrics)
-    return create_app(pipeline, metrics, settings.server)
+    return create_app(pipeline, metrics, settings.server, _segmenters(settings))
+
+
+def _segmenters(settings: Settings) -> Callable[[], Segmenter]:
+    """What makes one as a client with the same settings would have it."""
+    chosen = settings.detector
+    make = partial(build_detector, chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
+    make()  # a model that is missing is said now
+    return lambda: Segmenter(make(), settings.vad)
 
 
 def _ranker(settings: Settings, info: ModelInfo, index: Index) -> Ranker:
