@@ -22,6 +22,7 @@ from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers
 from speechsearch.server.guard import Guard
+from speechsearch.server.page import page_routes
 from speechsearch.server.sockets import Sockets
 from speechsearch.types import SAMPLE_RATE_HZ
 from speechsearch.vad.segmenter import Segmenter
@@ -129,6 +130,7 @@ def create_app(
             Route("/readyz", http.readyz),
             Route("/metrics", http.metrics),
             Route("/v1/search", http.search),
+            *page_routes(),
         ],
         middleware=[Middleware(Guard, options=options)],
         lifespan=lifespan,
