@@ -228,8 +228,14 @@ def test_without_a_microphone_the_page_says_so_and_typing_works(running, server)
         page.wait_for_selector(HITS)
 
 
-def test_the_page_asks_for_the_token_says_when_it_is_insecure_and_survives_a_restart(browser, five):
-    guarded = {"SPEECHSEARCH_SERVER": '{"token": "sesame", "allowed_hosts": ["page.test"]}'}
+def test_a_token_is_asked_for_a_restart_survived_a_full_server_and_an_insecure_page_said(
+    browser, five
+):
+    guarded = {
+        "SPEECHSEARCH_SERVER": json.dumps(
+            {"token": "sesame", "allowed_hosts": ["page.test"], "max_connections": 1}
+        )
+    }
     with serving(**guarded) as server, opened(browser, server.http, wait="#token") as page:
         give_token(page, "guess")
         expect(page, "#problem-title", re.compile("not the server"))
@@ -255,7 +261,8 @@ def give_token(page, token):
 
 
 def insecure(browser, url):
-    with opened(browser, url, wait="#token") as page:
+    with opened(browser, url, wait="[data-connection=lost]") as page:
+        expect(page, "#status", re.compile("^Too many connections. Trying again"))
         page.click("#mic")
         expect(page, "#problem-title", re.compile("keeps the microphone"))
         assert "localhost" in page.locator("#problem-advice").inner_text()

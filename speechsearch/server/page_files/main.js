@@ -10,6 +10,7 @@ import { View } from "./view.js";
 const TYPING_PAUSE_MS = 150;
 const LINGER_MS = 20_000; // the microphone stays open so long for the next request
 const TOKEN = "speechsearch.token";
+const LOST = "The server was away too long: of what you said only the last minute was kept.";
 
 const screen = new Screen();
 const view = new View();
@@ -90,6 +91,8 @@ function toggle() {
 function connect({ state, message, retryMs }) {
   if (state === "connected") {
     const { model, entries } = message;
+    if (session.lost) screen.note = LOST;
+    session.lost = false;
     screen.connection = { state, model, entries };
     if (screen.problem === "token" || screen.problem === "wrongToken") screen.problem = null;
     if (screen.source === "typed") ask();

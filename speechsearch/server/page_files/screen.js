@@ -50,6 +50,7 @@ export class Screen {
         this.note = "That was no speech.";
         break;
       case "results":
+        this.note = "";
         this.source = "typed";
         this.#find(message.hits, null, false);
         this.timings = null;
@@ -87,7 +88,7 @@ export class Screen {
     if (this.speaking) return "Hearing you …";
     if (this.mode === "free") return "Listening. Press the microphone again to stop.";
     if (this.mode === "held") return "Listening. Let go when you have said it.";
-    return "Hold the microphone or the space bar and speak. A short press listens hands-free.";
+    return "Hold the microphone to talk, or press it once to listen hands-free.";
   }
 
   #hear(stable, tentative, confidence) {

@@ -10,7 +10,7 @@ const METER_STEP_MS = 500; // how often the level is told to a screen reader
 export class View {
   constructor() {
     for (const id of ["form", "query", "heard", "stable", "tentative", "mic", "free", "meter",
-      "status", "hits", "none", "said", "budget", "problem", "connection", "token"]) {
+      "sure", "status", "hits", "none", "said", "budget", "problem", "connection", "token"]) {
       this[id] = find(id);
     }
     this.shown = {};
@@ -52,6 +52,10 @@ export class View {
     this.#once("stable", spoken ? screen.stable : "", (text) => (this.stable.textContent = text));
     this.#once("tentative", spoken ? screen.tentative : "", (text) => {
       this.tentative.textContent = text;
+    });
+    const sure = spoken && screen.confidence !== null;
+    this.#once("sure", sure ? `${Math.round(100 * screen.confidence)} % sure` : "", (text) => {
+      this.sure.textContent = text;
     });
   }
 
@@ -132,10 +136,11 @@ function row(hit, place) {
   else target.type = "button";
   target.dataset.place = place;
   const { author, year } = hit.fields ?? {};
+  const when = Number.isInteger(year) && year < 0 ? `${-year} BC` : year;
   target.append(
     span("rank", place + 1),
     span("title", hit.title),
-    span("details", [author, year].filter(Boolean).join(", ")),
+    span("details", [author, when].filter(Boolean).join(", ")),
   );
   const score = span("score", "");
   score.style.setProperty("--score", Math.max(0, Math.min(1, hit.score)));

@@ -1,0 +1,265 @@
+"""The page in Chromium beside the terminal's client: the same recordings, the same server.
+
+Chromium's fake microphone plays the recordings one after the other, each with its noise floor, into
+the page, hands-free; then the terminal's client plays each. t0 is the manifest's label in both.
+
+In the browser everything is counted on the clock of the sound. The sound that the page sends is
+recorded, with its positions, from its websocket frames; where a recording lies in it is where the
+two correlate best, so that the start of the fake device is known to the sample, whatever it
+delayed. t0 is that plus the label. t3 is the position that the page's own AudioContext had reached
+(its currentTime) once the answer was in the document; t1 the sound the server had heard when it
+decided, and so without the way to the server. The terminal's instants are those of
+scripts/bench/latency.py. In both the wait for the device that precedes the sound's arrival in the
+client is left out.
+
+    scripts/bench_page
+    scripts/bench_page --limit 35 --json page.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from played import play, read_rows
+from playwright.async_api import Browser, Page, async_playwright
+
+from speechsearch.audio.player import noise_floor, read_audio
+from speechsearch.client.private import private_server
+from speechsearch.config import load_settings
+from speechsearch.types import SAMPLE_RATE_HZ, Audio
+from speechsearch.wire.address import http_url
+from speechsearch.wire.codec import HEADER
+
+ROOT = Path(__file__).resolve().parents[2]
+DEVICE_RATE_HZ = 48_000
+GAP_S = 1.0
+LATE_S = 2.0
+"""An answer whose speech ends so far from t0 is not that recording's"""
+CORRELATES = 0.9
+"""What a recording and its copy in the page's sound reach at least; another does not"""
+SAMPLES_PER_MS = SAMPLE_RATE_HZ / 1000
+LISTEN = """
+window.answers = [];
+document.addEventListener("speechsearch:answer", ({ detail }) => answers.push(detail));
+"""
+
+
+@dataclass
+class Door:
+    """What came of one recording through one door; times after t0."""
+
+    path: str
+    found: bool = False
+    text: str = ""
+    t1_ms: float | None = None
+    t3_ms: float | None = None
+
+
+def fake_device(rows: list[dict[str, str]], out: Path) -> float:
+    """Write what Chromium's microphone hears; its length in seconds."""
+    first = read_audio(Path(rows[0]["file"]))
+    pieces: list[Audio] = [noise_floor(first, round(GAP_S * SAMPLE_RATE_HZ))]
+    for row in rows:
+        sound = read_audio(Path(row["file"]))
+        pieces += [sound, noise_floor(sound, round(GAP_S * SAMPLE_RATE_HZ))]
+    whole = np.concatenate(pieces)
+    soundfile.write(out, soxr.resample(whole, SAMPLE_RATE_HZ, DEVICE_RATE_HZ), DEVICE_RATE_HZ)
+    return len(whole) / SAMPLE_RATE_HZ
+
+
+def joined(frames: list[bytes]) -> tuple[int, Audio]:
+    """The first position and all samples of the frames the page sent, in order, gapless."""
+    first: int = HEADER.unpack_from(frames[0])[4]
+    pcm = np.frombuffer(b"".join(frame[HEADER.size :] for frame in frames), "<i2")
+    last_first: int = HEADER.unpack_from(frames[-1])[4]
+    if first + len(pcm) != last_first + (len(frames[-1]) - HEADER.size) // 2:
+        raise SystemExit("the page's sound has a gap: its positions cannot be told")
+    return first, pcm.astype(np.float32) / 32768
+
+
+def place_of(sound: Audio, stream: Audio) -> int:
+    """Where a recording lies in a stream: the best normalised cross-correlation."""
+    size = len(stream) + len(sound)
+    spectrum = np.fft.rfft(stream, size) * np.conj(np.fft.rfft(sound, size))
+    correlation = np.fft.irfft(spectrum, size)[: len(stream)]
+    place = int(correlation.argmax())
+    heard = stream[place : place + len(sound)]
+    norm = float(np.linalg.norm(heard) * np.linalg.norm(sound[: len(heard)]))
+    likeness = float(correlation[place]) / norm
+    if likeness < CORRELATES:
+        raise SystemExit(f"a recording is not in what the page sent (correlation {likeness:.2f})")
+    return place
+
+
+async def listen(page: Page, url: str, length_s: float) -> tuple[list[bytes], list[dict[str, Any]]]:
+    """Open the page hands-free until the fake microphone has played: frames sent, answers."""
+    frames: list[bytes] = []
+
+    def keep(sent: str | bytes) -> None:
+        if isinstance(sent, bytes):
+            frames.append(sent)
+
+    page.on("websocket", lambda socket: socket.on("framesent", lambda sent: keep(sent)))  # noqa: PLW0108
+    await page.add_init_script(LISTEN)
+    await page.goto(http_url(url, "/"))
+    await page.wait_for_selector("[data-connection=connected]")
+    await page.click("#free")
+    await page.wait_for_selector("[data-mode=free]")
+    await page.wait_for_timeout(1000 * (length_s + LATE_S))
+    return frames, await page.evaluate("answers")
+
+
+def judged(
+    rows: list[dict[str, str]], frames: list[bytes], answers: list[dict[str, Any]]
+) -> list[Door]:
+    """Each recording with the answer that stands for it."""
+    first, stream = joined(frames)
+    replaced = {answer["final"]["continues"] for answer in answers}
+    standing = [one for one in answers if one["final"]["utterance"] not in replaced]
+    doors = []
+    for row in rows:
+        t0 = first + place_of(read_audio(Path(row["file"])), stream)
+        t0 += float(row["t0"]) * SAMPLE_RATE_HZ
+        door = Door(row["path"])
+        doors.append(door)
+        near = [a for a in standing if abs(a["final"]["end_sample"] - t0) < LATE_S * SAMPLE_RATE_HZ]
+        if not near:
+            continue
+        answer = min(near, key=lambda a: abs(a["final"]["end_sample"] - t0))
+        final, timings = answer["final"], answer["timings"]
+        decided = final["end_sample"] + timings["endpoint"] * SAMPLES_PER_MS
+        door.found = [hit["id"] for hit in final["hits"][:1]] == [row["item"]]
+        door.text = final["text"]
+        door.t1_ms = (decided - t0) / SAMPLES_PER_MS
+        door.t3_ms = (answer["t3Sample"] - t0) / SAMPLES_PER_MS
+    return doors
+
+
+async def through_terminal(rows: list[dict[str, str]], url: str) -> list[Door]:
+    """The same recordings as the terminal hears them."""
+    settings, doors = load_settings(), []
+    for row in rows:
+        played = await play(row, url, settings)
+        door, answer = Door(row["path"]), played.covering
+        doors.append(door)
+        if answer:
+            message = answer.message
+            door.found = [h.id for h in getattr(message, "hits", ())[:1]] == [row["item"]]
+            door.text = getattr(message, "text", "")
+            door.t1_ms = played.after_t0_ms(answer.t1_s)
+            door.t3_ms = played.after_t0_ms(answer.t3_s)
+    return doors
+
+
+async def through_page(
+    rows: list[dict[str, str]], url: str, pictures: Path | None
+) -> tuple[list[Door], str]:
+    """The recordings as the page hears them, and which browser that was."""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        raise SystemExit("Chromium is missing: sudo apt-get install chromium")
+    with tempfile.TemporaryDirectory() as folder:
+        recording = Path(folder) / "microphone.wav"
+        length_s = fake_device(rows, recording)
+        options = [
+            "--no-sandbox",
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",
+            f"--use-file-for-fake-audio-capture={recording}%noloop",
+        ]
+        async with async_playwright() as playwright:
+            browser: Browser = await playwright.chromium.launch(
+                executable_path=chromium, args=options
+            )
+            page = await browser.new_page(viewport={"width": 920, "height": 760})
+            frames, answers = await listen(page, url, length_s)
+            if pictures:
+                await photograph(page, pictures)
+            version = browser.version
+            await browser.close()
+    return judged(rows, frames, answers), version
+
+
+async def photograph(page: Page, folder: Path) -> None:
+    """The page with its last answer: on a desk, and dark on a phone."""
+    await page.click("#free")
+    await page.mouse.move(0, 0)
+    await page.screenshot(path=folder / "page.png")
+    await page.emulate_media(color_scheme="dark")
+    await page.set_viewport_size({"width": 390, "height": 760})
+    await page.screenshot(path=folder / "page-phone.png")
+
+
+def summary(doors: list[Door]) -> dict[str, Any]:
+    """How many were right, and percentiles of the two instants."""
+    figures: dict[str, Any] = {"n": len(doors), "right": sum(door.found for door in doors)}
+    for name in ("t1_ms", "t3_ms"):
+        values = [getattr(door, name) for door in doors if getattr(door, name) is not None]
+        figures[name] = {
+            f"p{p}": round(float(np.percentile(values, p)), 1) if values else None for p in (50, 95)
+        }
+    return figures
+
+
+async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Play everything through both doors."""
+    rows = read_rows(ROOT / "audio_fixtures" / "manifest.tsv", arguments.limit)
+    async with private_server() as server:
+        page, browser = await through_page(rows, server.url, arguments.pictures)
+        terminal = await through_terminal(rows, server.url)
+    return {
+        "browser": f"Chromium {browser}",
+        "page": summary(page),
+        "terminal": summary(terminal),
+        "files": [
+            {"path": row["path"], "page": vars(a), "terminal": vars(b)}
+            for row, a, b in zip(rows, page, terminal, strict=True)
+        ],
+    }
+
+
+def show(report: dict[str, Any]) -> None:
+    """A line for each recording, and the sums."""
+
+    def ms(value: float | None) -> str:
+        return "   -   " if value is None else f"{value:4.0f} ms"
+
+    print(f"{'t3-t0':40} page      terminal")
+    for file in report["files"]:
+        times = "   ".join(
+            f"{ms(file[door]['t3_ms'])}{' ' if file[door]['found'] else '!'}"
+            for door in ("page", "terminal")
+        )
+        print(f"{file['path']:40}{times}")
+    for door in ("page", "terminal"):
+        print(door, report[door])
+    print(report["browser"])
+
+
+def main() -> None:
+    """Parse, measure, report."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--limit", type=int, default=5, help="the first N fixtures [5]")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the report")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="write pictures of the page")
+    arguments = parser.parse_args()
+    report = asyncio.run(measure(arguments))
+    show(report)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
