@@ -17,7 +17,7 @@ const TYPES = { int16: Int16Array, float32: Float32Array };
 function read(value) {
   if (Array.isArray(value)) return value.map(read);
   if (value === null || typeof value !== "object") return value;
-  const [[key, inner], ...more] = Object.entries(value);
+  const [[key, inner] = [], ...more] = Object.entries(value);
   if (TYPES[key] && !more.length) return TYPES[key].from(inner);
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, read(v)]));
 }

@@ -65,3 +65,12 @@ def test_samples_become_integers_as_the_codec_makes_them():
     with module("resample.js") as functions:
         made = functions.call("toPcm", np.array([0, 0.5, -0.5, 1.5, -1.5, 1e-5], np.float32))
     assert made == [0, 16_384, -16_384, 32_767, -32_768, 0]
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 44_100, 48_000])
+def test_it_says_how_far_its_newest_sample_lies_behind_what_it_has_heard(rate_hz):
+    with module("resample.js", "Resampler", rate_hz) as resampler:
+        made = sum(
+            len(resampler.call("push", np.zeros(size, np.float32))) for size in (700, 128, 256)
+        )
+        assert resampler.get("behind") == pytest.approx(1084 - (made - 1) * rate_hz / 16_000)

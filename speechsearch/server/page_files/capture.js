@@ -27,7 +27,7 @@ export class Capture {
   constructor({ onblock, onsilence, onend }) {
     Object.assign(this, { onblock, onsilence, onend });
     this.next = 0; // position of the next block; it grows over all times the microphone is opened
-    this.origin = 0; // position at which the context's clock stood at startTime
+    this.endTime = null; // when the newest block ended, on the context's clock
     this.zeros = 0;
     this.silent = false;
     this.offsetMs = Infinity; // position n was heard at n / 16 + offsetMs, by performance.now()
@@ -75,7 +75,7 @@ export class Capture {
     });
     this.context = context;
     this.stream = stream;
-    this.origin = this.next;
+    this.endTime = null;
     this.zeros = 0;
     this.offsetMs = Infinity;
     node.port.onmessage = ({ data }) => context === this.context && this.#take(data);
@@ -96,8 +96,8 @@ export class Capture {
 
   /** Position that the microphone's own clock stands at. */
   positionNow() {
-    if (!this.isOpen || this.startTime === undefined) return this.next;
-    return this.origin + (this.context.currentTime - this.startTime) * RATE_HZ;
+    if (!this.isOpen || this.endTime === null) return this.next;
+    return this.next + (this.context.currentTime - this.endTime) * RATE_HZ;
   }
 
   /** When a position was heard, by performance.now(). */
@@ -105,10 +105,10 @@ export class Capture {
     return position / (RATE_HZ / 1000) + this.offsetMs;
   }
 
-  #take({ pcm, power, startTime }) {
+  #take({ pcm, power, endTime }) {
     const first = this.next;
     this.next += pcm.length;
-    this.startTime = startTime;
+    this.endTime = endTime;
     this.offsetMs = Math.min(this.offsetMs, performance.now() - this.next / (RATE_HZ / 1000));
     this.zeros = power === 0 ? this.zeros + pcm.length : 0;
     this.#hush(this.zeros >= SILENT_SAMPLES);

@@ -37,6 +37,12 @@ export class Resampler {
     return Float32Array.from(out);
   }
 
+  /** Input samples taken that lie after the newest output. */
+  get behind() {
+    const ahead = this.filled - (this.half - 1) - this.place - this.phase / this.up;
+    return ahead + this.down / this.up;
+  }
+
   #take(input, out) {
     this.buffer.set(input, this.filled);
     this.filled += input.length;

@@ -15,7 +15,7 @@ export class Screen {
     this.source = ""; // what the hits answer: "spoken" or "typed"
     this.stable = "";
     this.tentative = "";
-    this.confidence = null;
+    this.confidence = null; // that the first hit is what was asked for
     this.hits = [];
     this.provisional = false; // hits shown while one still speaks
     this.utterance = null; // answer the hits belong to; null for a typed query's
@@ -41,7 +41,7 @@ export class Screen {
         break;
       case "final":
         this.waiting = false;
-        this.#hear(message.text, "", message.confidence);
+        this.#hear(message.text, "", message.hits.length ? message.answer_confidence : null);
         this.#find(message.hits, message.utterance, false);
         this.timings = timings;
         break;

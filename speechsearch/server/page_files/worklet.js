@@ -10,12 +10,10 @@ class Capture extends AudioWorkletProcessor {
     this.resampler = new Resampler(Math.round(sampleRate));
     this.block = new Float32Array(BLOCK_SAMPLES);
     this.filled = 0;
-    this.startTime = null; // of the first sample, on the context's clock
     this.silent = new Float32Array(128);
   }
 
   process(inputs) {
-    this.startTime ??= currentTime;
     const heard = this.resampler.push(inputs[0][0] ?? this.silent);
     for (const sample of heard) {
       this.block[this.filled++] = sample;
@@ -24,11 +22,16 @@ class Capture extends AudioWorkletProcessor {
     return true;
   }
 
+  /** When the newest sample was heard, on the context's clock; a quantum is 128 samples. */
+  #heardUntil() {
+    return currentTime + (128 - this.resampler.behind) / sampleRate;
+  }
+
   #post() {
     const power = this.block.reduce((sum, x) => sum + x * x, 0) / BLOCK_SAMPLES;
     const pcm = toPcm(this.block);
     this.filled = 0;
-    this.port.postMessage({ pcm, power, startTime: this.startTime }, [pcm.buffer]);
+    this.port.postMessage({ pcm, power, endTime: this.#heardUntil() }, [pcm.buffer]);
   }
 }
 
