@@ -9,8 +9,8 @@ two correlate best, so that the start of the fake device is known to the sample,
 delayed. t0 is that plus the label. t3 is the position that the page's own AudioContext had reached
 (its currentTime) once the answer was in the document; t1 the sound the server had heard when it
 decided, and so without the way to the server. That clock goes in steps of the device's buffer
-(10 ms), so t3 may be up to one too early; t3_by_page counts by performance.now() instead, a position
-heard when it could have reached the page at the earliest, and is what the page itself shows. The
+(10 ms), so t3 may be up to one too early; t3_by_page counts by performance.now() instead, each
+position heard when it could have reached the page at the earliest, as the page itself shows it. The
 terminal's instants are those of scripts/bench/latency.py. In both doors the way of the sound from
 the device into the client is left out.
 

@@ -33,7 +33,7 @@ export class View {
   /** The level, some thirty times a second. */
   level(dbfs, nowMs) {
     const share = Math.max(0, Math.min(1, (dbfs - FLOOR_DBFS) / -FLOOR_DBFS));
-    document.body.style.setProperty("--level", share.toFixed(3));
+    this.form.style.setProperty("--level", share.toFixed(2));
     if (nowMs - this.told > METER_STEP_MS) {
       this.told = nowMs;
       this.meter.setAttribute("aria-valuenow", Math.round(dbfs));
