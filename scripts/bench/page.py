@@ -49,6 +49,7 @@ LATE_S = 2.0
 """An answer whose speech ends so far from t0 is not that recording's"""
 CORRELATES = 0.9
 """What a recording and its copy in the page's sound reach at least; another does not"""
+SETTLED_MS = 500
 SAMPLES_PER_MS = SAMPLE_RATE_HZ / 1000
 LISTEN = """
 window.answers = [];
@@ -199,9 +200,11 @@ async def photograph(page: Page, folder: Path) -> None:
     """The page with its last answer: on a desk, and dark on a phone."""
     await page.click("#free")
     await page.mouse.move(0, 0)
+    await page.wait_for_timeout(SETTLED_MS)
     await page.screenshot(path=folder / "page.png")
     await page.emulate_media(color_scheme="dark")
-    await page.set_viewport_size({"width": 390, "height": 760})
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.wait_for_timeout(SETTLED_MS)
     await page.screenshot(path=folder / "page-phone.png")
 
 
