@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -95,15 +93,14 @@ def build_app(settings: Settings) -> Starlette:
         return Finder(_ranker(settings, model.info, index), *beams).warm_up()
 
     pipeline = Pipeline(model, Live(where, finder).current, options=options, observer=metrics)
-    return create_app(pipeline, metrics, settings.server, _segmenters(settings))
+    return create_app(pipeline, metrics, settings.server, lambda: _segmenter(settings))
 
 
-def _segmenters(settings: Settings) -> Callable[[], Segmenter]:
-    """What makes one as a client with the same settings would have it."""
+def _segmenter(settings: Settings) -> Segmenter:
+    """A fresh one, as clients with the same settings have it."""
     chosen = settings.detector
-    make = partial(build_detector, chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
-    make()  # a model that is missing is said now
-    return lambda: Segmenter(make(), settings.vad)
+    detector = build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
+    return Segmenter(detector, settings.vad)
 
 
 def _ranker(settings: Settings, info: ModelInfo, index: Index) -> Ranker:

@@ -10,7 +10,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from speechsearch.clock import Clock, monotonic_s
 from speechsearch.server.conversation import Conversation
-from speechsearch.server.hearing import Hearing
+from speechsearch.server.listening import Listening
 from speechsearch.wire.codec import encode_message
 from speechsearch.wire.messages import Hello, Message
 from speechsearch.wire.server_session import ServerSession
@@ -26,7 +26,7 @@ class Held:
 
     session: ServerSession
     conversation: Conversation = field(init=False)
-    hearing: Hearing | None = None
+    listening: Listening | None = None
     """Where the server finds the utterances itself"""
     send_text: SendText | None = None
     detached_s: float = 0.0
@@ -34,7 +34,7 @@ class Held:
 
     def settle(self) -> None:
         """Call after the session changed: wakes who waits for ``idle``."""
-        in_flight = self.session.in_flight or bool(self.hearing and self.hearing.stream.waits)
+        in_flight = self.session.in_flight or bool(self.listening and self.listening.stream.waits)
         if in_flight and self.send_text:
             self._idle.clear()
         else:
@@ -82,7 +82,7 @@ class Sessions:
         """The session ``hello`` belongs to, and whether it is an earlier one."""
         self._forget_old()
         held = self._held.get(hello.resume.token) if hello.resume else None
-        if held and (held.hearing is not None) == (hello.vad == "server"):
+        if held and (held.listening is not None) == (hello.vad == "server"):
             return held, True
         held = Held(ServerSession(clock=self._clock))
         self._furnish(held, hello)

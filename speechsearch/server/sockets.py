@@ -26,7 +26,7 @@ from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered
 from speechsearch.server.answers import Answers
 from speechsearch.server.conversation import Conversation, Say
-from speechsearch.server.hearing import Hearing
+from speechsearch.server.listening import Listening
 from speechsearch.server.replies import answer_message, error_message
 from speechsearch.server.sessions import Held, Sessions
 from speechsearch.vad.segmenter import Segmenter
@@ -96,8 +96,8 @@ class Sockets:
         if hello.vad == "server":
             shortest_ms = self._answers.pipeline.options.turns.complete_ms
             stream = Stream(held.session, self._segmenter, shortest_ms)
-            held.hearing = Hearing(stream, partial(self._act, held), held.settle)
-            say = held.hearing.saying(held.send)
+            held.listening = Listening(stream, partial(self._act, held), held.settle)
+            say = held.listening.saying(held.send)
         held.conversation = Conversation(self._answers, self._metrics, say, partials=hello.partials)
 
     async def drain(self) -> None:
@@ -138,7 +138,7 @@ class Sockets:
         )
         held.send_text = socket.send_text
         self._speakers[socket] = monotonic_s()
-        greeter = held.hearing.stream if held.hearing else held.session
+        greeter = held.listening.stream if held.listening else held.session
         for message in greeter.greet(hello, facts, resumed):
             await held.send(message)
         return held
@@ -165,8 +165,8 @@ class Sockets:
                     frame = await socket.receive()
                     if frame["type"] == "websocket.disconnect":
                         raise WebSocketDisconnect(frame.get("code", 1006))
-                    if held.hearing:
-                        await held.hearing.room(frame)
+                    if held.listening:
+                        await held.listening.room(frame)
                     if held.send_text is not send_text:
                         return  # the client is back on another socket and sends this again
                     if await self._receive(held, frame):
@@ -187,7 +187,7 @@ class Sockets:
     async def _receive(self, held: Held, frame: Message) -> bool:
         """Do what a websocket frame asks for; whether the client leaves with it."""
         sound = frame.get("bytes")
-        receiver = held.hearing.stream if held.hearing else held.session
+        receiver = held.listening.stream if held.listening else held.session
 
         def step() -> list[Event]:
             if sound is None:
@@ -196,8 +196,8 @@ class Sockets:
             held.conversation.hear(held.session)
             return events
 
-        if held.hearing:
-            return Left() in await held.hearing.take(step)
+        if held.listening:
+            return Left() in await held.listening.take(step)
         events = step()
         for event in events:
             await self._act(held, event)
@@ -246,8 +246,8 @@ class Sockets:
             answer = error_message(failed, number)
         held.session.answered(answer, number)
         await held.send(answer)
-        if held.hearing:
-            await held.hearing.take(held.hearing.stream.go_on)
+        if held.listening:
+            await held.listening.take(held.listening.stream.go_on)
         held.settle()
 
     async def _search(self, held: Held, query: m.Search) -> None:

@@ -17,7 +17,7 @@ MOST_SPEED = 16
 """Times real time that sound is taken in, at most: detectors hear in the loop of all sessions"""
 
 
-class Hearing:
+class Listening:
     """``act`` does what an event asks for, ``settle`` is called after the session changed."""
 
     def __init__(
