@@ -60,6 +60,15 @@ def chromium(running, *arguments, recording=None, allow=True):
 
 WATCH = """
 window.answers = [];
+window.microphones = [];
+const original = navigator.mediaDevices?.getUserMedia;
+if (original) {
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await original.call(navigator.mediaDevices, wanted);
+    microphones.push(stream);
+    return stream;
+  };
+}
 document.addEventListener("speechsearch:answer", ({ detail }) => answers.push(detail));
 """
 

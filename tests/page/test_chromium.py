@@ -219,6 +219,19 @@ def test_a_microphone_that_sends_digital_silence_is_said_to(quiet_browser, serve
         assert "nothing but silence" in problem.inner_text()
 
 
+def test_a_microphone_that_goes_away_is_taken_up_again_hands_free(browser, server):
+    with opened(browser, server.http) as page:
+        page.click("#free")
+        page.wait_for_selector("body.speaking")
+        lost = "const [track] = microphones.at(-1).getAudioTracks(); track.stop();"
+        page.evaluate(f"{lost} track.dispatchEvent(new Event('ended'))")
+        expect(page, "#problem-title", re.compile("went away"))
+        page.get_by_role("alert").wait_for(state="hidden")
+        page.wait_for_selector("[data-mode=free]")
+        assert page.evaluate("microphones.length") == 2
+        assert '{"type":"flush"}' in page.sent
+
+
 def test_without_a_microphone_the_page_says_so_and_typing_works(running, server):
     with chromium(running) as bare, opened(bare, server.http) as page:
         page.click("#mic")

@@ -165,3 +165,4 @@ async def test_an_hour_sent_at_once_is_not_swallowed_at_once(server, fixtures):
         async with greeted(server) as other:
             await say(other, m.Search(id=1, query="emma"))
             assert (await until(other, "results"))["hits"]
+        socket.transport.abort()

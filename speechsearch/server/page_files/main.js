@@ -8,6 +8,7 @@ import { Talk } from "./talk.js";
 import { View } from "./view.js";
 
 const TYPING_PAUSE_MS = 150;
+const RECOVERY_MS = 500;
 const LINGER_MS = 20_000; // the microphone stays open so long for the next request
 const TOKEN = "speechsearch.token";
 const LOST = "The server was away too long: of what you said only the last minute was kept.";
@@ -29,6 +30,7 @@ const endpoints = new Map(); // of utterances without an answer
 let lingering = null;
 let typing = null;
 let acted = true; // on the answer that is shown
+let wasFree = false; // when the microphone was lost
 
 // --- the microphone ---------------------------------------------------------------------------
 
@@ -51,8 +53,19 @@ async function open() {
 }
 
 function stumble(kind) {
+  if (talk.isOn) wasFree = talk.mode === "free";
   talk.forget();
   screen.problem = kind;
+  draw();
+  if (kind === "gone") setTimeout(recover, RECOVERY_MS); // another may be there
+}
+
+/** A microphone may be there again: go on where one was lost. */
+async function recover() {
+  if (screen.problem !== "gone" && screen.problem !== "absent") return;
+  const goOn = wasFree;
+  if (!(await open())) return;
+  if (goOn && !talk.isOn) talk.toggle();
   draw();
 }
 
@@ -222,7 +235,9 @@ view.hits.addEventListener("click", (event) => {
   const target = event.target.closest("[data-place]");
   if (target) choose(Number(target.dataset.place));
 });
+navigator.mediaDevices?.addEventListener("devicechange", recover);
 document.getElementById("retry").addEventListener("click", async () => {
+  if (screen.problem === "silent") capture.close(); // another may have been chosen
   screen.problem = null;
   if (await open()) talk.isOn || talk.toggle();
   draw();

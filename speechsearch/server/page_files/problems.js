@@ -32,14 +32,13 @@ export const PROBLEMS = {
   ),
   gone: microphone(
     "The microphone went away",
-    "What was said so far is answered. Connect it again, or try again with another.",
+    "What was said so far is answered. Connect it again, or another: the page goes on by itself.",
   ),
-  silent: {
-    title: "The microphone sends nothing but silence",
-    advice:
-      "It may be muted: look for a switch on it, for its level in the settings of the system, and " +
+  silent: microphone(
+    "The microphone sends nothing but silence",
+    "It may be muted: look for a switch on it, for its level in the settings of the system, and " +
       "whether the right one is chosen left of the address.",
-  },
+  ),
   token: {
     title: "This server asks for a token",
     advice: "It is server.token in the settings of the server, and is kept for this tab only.",
