@@ -5,14 +5,14 @@ the page, hands-free; then the terminal's client plays each. t0 is the manifest'
 
 In the browser everything is counted on the clock of the sound. The sound that the page sends is
 recorded, with its positions, from its websocket frames; the last words before a label lie in it
-where the two correlate best, so that t0 is known to the sample, whatever the fake device did before.
-t3 is the position that the page's own AudioContext had reached (its currentTime) once the answer was
-in the document; t1 the sound the server had heard when it decided, and so without the way to the
-server. That clock goes in steps of the device's buffer (10 ms), so t3 may be up to one too early;
-t3_by_page counts by performance.now() instead, each position heard when it could have reached the
-page at the earliest, as the page itself shows it. The terminal's instants are those of
-scripts/bench/latency.py. In both doors the way of the sound from the device into the client is left
-out.
+where the two correlate best, so that t0 is known to the sample, whatever the fake device did
+before. t3 is the position that the page's own AudioContext had reached (its currentTime) once the
+answer was in the document; t1 the sound the server had heard when it decided and how long that had
+been there, and so without the way to the server. That clock goes in steps of the device's buffer
+(10 ms), so t3 may be up to one too early; t3_by_page counts by performance.now() instead, each
+position heard when it could have reached the page at the earliest, as the page itself shows it.
+The terminal's instants are those of scripts/bench/latency.py. In both doors the way of the sound
+from the device into the client is left out.
 
     scripts/bench_page
     scripts/bench_page --limit 35 --json page.json

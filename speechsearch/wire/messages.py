@@ -175,6 +175,8 @@ class Endpoint(Message, frozen=True, kw_only=True, tag="endpoint"):
     reason: str
     decided_sample: int | None = None
     """The sound that was heard by then, where the server cuts"""
+    waited_ms: float = 0.0
+    """How long that sound had been at the server by then: for its words to be known"""
 
 
 class Hangover(Message, frozen=True, kw_only=True, tag="hangover"):

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from speechsearch.audio.source import BLOCK_SAMPLES
+from speechsearch.clock import Clock, monotonic_s
 from speechsearch.errors import MalformedMessage, OutOfOrder, SamplePositionError
 from speechsearch.types import SAMPLE_RATE_HZ, Chunk, ms_to_samples
 from speechsearch.vad import endpointer as vad
@@ -29,6 +31,14 @@ from speechsearch.wire.server_session import ServerFacts, ServerSession
 ACK_EVERY_SAMPLES = SAMPLE_RATE_HZ // 2
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrived:
+    """Sound that waits to be heard, and since when."""
+
+    frame: AudioFrame
+    at_s: float
+
+
 class Stream:
     """Feeds one session; ``shortest_hangover_ms`` is the least that ``advise`` ever brings."""
 
@@ -37,13 +47,16 @@ class Stream:
         session: ServerSession,
         segmenter: Callable[[], Segmenter],
         shortest_hangover_ms: float,
+        clock: Clock = monotonic_s,
     ) -> None:
         self.session = session
+        self._clock = clock
         self._make = segmenter
         self._shortest_samples = ms_to_samples(shortest_hangover_ms)
         self._segmenter = segmenter()
         self._origin = 0  # position of the segmenter's first sample on the session's time line
-        self._backlog: deque[AudioFrame | m.Flush] = deque()
+        self._backlog: deque[_Arrived | m.Flush] = deque()
+        self._arrived_s = 0.0  # when the sound heard last came
         self._next = 0  # position that the next frame begins at
         self._between = True  # the next frame may begin later than that
         self._acked = 0
@@ -102,7 +115,7 @@ class Stream:
             )
         self._between = False
         self._next = frame.end_sample
-        self._backlog.append(frame)
+        self._backlog.append(_Arrived(frame, self._clock()))
         acks = [self._ack()] if self._next - self._acked >= ACK_EVERY_SAMPLES else []
         return [*acks, *self.go_on()]
 
@@ -118,10 +131,10 @@ class Stream:
         events: list[Event] = []
         while self._backlog:
             room, item = self._room(), self._backlog[0]
-            if isinstance(item, AudioFrame) and not room:
+            if isinstance(item, _Arrived) and not room:
                 break
             self._backlog.popleft()
-            if isinstance(item, AudioFrame):
+            if isinstance(item, _Arrived):
                 events += self._hear(item, room)
             else:
                 events += self._tell(self._segmenter.flush())
@@ -137,12 +150,14 @@ class Stream:
         sure_until = self._paused_at + self._shortest_samples
         return max(0, min(BLOCK_SAMPLES, sure_until - self._position))
 
-    def _hear(self, frame: AudioFrame, room: int) -> Iterator[Event]:
+    def _hear(self, arrived: _Arrived, room: int) -> Iterator[Event]:
+        frame, self._arrived_s = arrived.frame, arrived.at_s
         if frame.first_sample != self._position:
             self._segmenter, self._origin = self._make(), frame.first_sample
         now, later = frame.pcm[:room], frame.pcm[room:]
         if len(later):
-            self._backlog.appendleft(AudioFrame(STREAM, frame.first_sample + room, later))
+            rest = AudioFrame(STREAM, frame.first_sample + room, later)
+            self._backlog.appendleft(_Arrived(rest, arrived.at_s))
         heard = AudioFrame(STREAM, frame.first_sample, now)
         yield from self._tell(self._segmenter.feed(heard.samples))
 
@@ -195,6 +210,7 @@ class Stream:
                 end_sample=end.end_sample,
                 reason=event.reason,
                 decided_sample=event.decided_sample + self._origin,
+                waited_ms=round((self._clock() - self._arrived_s) * 1000, 3),
             )
         )
         yield from self.session.take(end)

@@ -10,7 +10,10 @@ FINAL = {
     "end_sample": 16_000, "timings_ms": {"wait": 3, "decode": 20, "search": 4},
 }  # fmt: skip
 PARTIAL = {"type": "partial", "utterance": 2, "stable": "jane", "text": "jane austin", "hits": []}
-ENDPOINT = {"type": "endpoint", "utterance": 2, "end_sample": 16_000, "decided_sample": 20_608}
+ENDPOINT = {
+    "type": "endpoint", "utterance": 2, "end_sample": 16_000, "decided_sample": 19_584,
+    "waited_ms": 64,
+}  # fmt: skip
 
 
 @contextmanager

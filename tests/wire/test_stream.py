@@ -147,6 +147,20 @@ def test_sound_is_heard_no_further_than_the_shortest_hangover_until_the_server_h
     assert not stream.waits
 
 
+def test_the_endpoint_says_how_long_its_sound_had_to_wait():
+    now_s = [5.0]
+    stream = Stream(
+        ServerSession(),
+        lambda: Segmenter(LoudIsSpeech(), OPTIONS),
+        SHORTEST_MS,
+        lambda: now_s[0],
+    )
+    stream.receive_audio(frame(spoken((10, 20), length=60)))
+    now_s[0] += 0.25
+    (endpoint,) = messages(stream.advise(20 * FRAME, 160), m.Endpoint)
+    assert endpoint.waited_ms == 250
+
+
 def test_speech_that_goes_on_within_the_shortest_hangover_needs_no_advice():
     stream, sound = new_stream(), spoken((10, 20), (23, 30), length=31)
     events = stream.receive_audio(frame(sound))

@@ -104,11 +104,12 @@ export class Screen {
 
 /**
  * The stages of an answer in milliseconds, as the terminal names them: t0 the last speech, t1 the
- * endpoint, t3 the results here. `endpoint` is counted in sound, the whole by the page's clock.
+ * endpoint, t3 the results here. `endpoint` is counted in sound and what that waited at the server,
+ * the whole by the page's clock.
  */
 export function stagesOf(final, endpoint, t0Ms, t3Ms) {
   const all = t3Ms - t0Ms;
-  const decided = (endpoint.decided_sample - endpoint.end_sample) / 16;
+  const decided = (endpoint.decided_sample - endpoint.end_sample) / 16 + endpoint.waited_ms;
   const wait = Math.min(Math.max(0, all - decided), final.timings_ms.wait ?? 0);
   const timings = { endpoint: decided, network: Math.max(0, all - decided - wait), wait };
   for (const name of IN_THE_PAUSE) timings[name] = final.timings_ms[name] ?? 0;
