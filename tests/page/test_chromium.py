@@ -245,9 +245,9 @@ def test_a_token_is_asked_for_a_restart_survived_a_full_server_and_an_insecure_p
     browser, five
 ):
     guarded = {
-        "SPEECHSEARCH_SERVER": json.dumps(
-            {"token": "sesame", "allowed_hosts": ["page.test"], "max_connections": 1}
-        )
+        "SPEECHSEARCH_SERVER__TOKEN": "sesame",
+        "SPEECHSEARCH_SERVER__ALLOWED_HOSTS": "page.test",
+        "SPEECHSEARCH_SERVER__MAX_CONNECTIONS": "1",
     }
     with serving(**guarded) as server, opened(browser, server.http, wait="#token") as page:
         give_token(page, "guess")
