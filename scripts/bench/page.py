@@ -65,6 +65,8 @@ class Door:
 
     path: str
     found: bool = False
+    broken: bool = False
+    """Whether Chromium's fake device left part of the last words out"""
     text: str = ""
     t1_ms: float | None = None
     t3_ms: float | None = None
@@ -142,6 +144,7 @@ def judged(
         doors.append(door)
         place = end_of_speech(row, stream)
         if place is None:
+            door.broken = True
             continue
         t0 = first + place
         near = [a for a in standing if abs(a["final"]["end_sample"] - t0) < LATE_S * SAMPLE_RATE_HZ]
@@ -218,7 +221,11 @@ async def photograph(page: Page, folder: Path) -> None:
 
 def summary(doors: list[Door]) -> dict[str, Any]:
     """How many were right, and percentiles of the two instants."""
-    figures: dict[str, Any] = {"n": len(doors), "right": sum(door.found for door in doors)}
+    figures: dict[str, Any] = {
+        "n": len(doors),
+        "broken": sum(door.broken for door in doors),
+        "right": sum(door.found for door in doors),
+    }
     for name in ("t1_ms", "t3_ms", "t3_by_page_ms"):
         values = [getattr(door, name) for door in doors if getattr(door, name) is not None]
         if values:

@@ -4,6 +4,7 @@ import { RATE_HZ } from "./resample.js";
 
 export const SILENCE_DBFS = -100;
 const SILENT_SAMPLES = 2 * RATE_HZ;
+const OFFSET_BLOCKS = 64; // two seconds: longer than an endpoint takes
 const RAW = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const BY_NAME = {
   NotAllowedError: "denied",
@@ -30,7 +31,7 @@ export class Capture {
     this.endTime = null; // when the newest block ended, on the context's clock
     this.zeros = 0;
     this.silent = false;
-    this.offsetMs = Infinity; // position n was heard at n / 16 + offsetMs, by performance.now()
+    this.offsets = []; // of the newest blocks: position n was heard at n / 16 + the least of them
     this.context = null;
     this.opening = null;
   }
@@ -77,7 +78,7 @@ export class Capture {
     this.stream = stream;
     this.endTime = null;
     this.zeros = 0;
-    this.offsetMs = Infinity;
+    this.offsets = [];
     node.port.onmessage = ({ data }) => context === this.context && this.#take(data);
     context.createMediaStreamSource(stream).connect(node).connect(context.destination); // silence
     const [track] = stream.getAudioTracks();
@@ -102,14 +103,15 @@ export class Capture {
 
   /** When a position was heard, by performance.now(). */
   heardAtMs(position) {
-    return position / (RATE_HZ / 1000) + this.offsetMs;
+    return position / (RATE_HZ / 1000) + Math.min(...this.offsets);
   }
 
   #take({ pcm, power, endTime }) {
     const first = this.next;
     this.next += pcm.length;
     this.endTime = endTime;
-    this.offsetMs = Math.min(this.offsetMs, performance.now() - this.next / (RATE_HZ / 1000));
+    this.offsets.push(performance.now() - this.next / (RATE_HZ / 1000));
+    if (this.offsets.length > OFFSET_BLOCKS) this.offsets.shift(); // the two clocks drift apart
     this.zeros = power === 0 ? this.zeros + pcm.length : 0;
     this.#hush(this.zeros >= SILENT_SAMPLES);
     const dbfs = Math.max(SILENCE_DBFS, 10 * Math.log10(power + 1e-10));
