@@ -81,14 +81,15 @@ def serve(
     """
     from speechsearch.server.assemble import build_app
     from speechsearch.server.run import bind, run
-    from speechsearch.wire.address import socket_url
+    from speechsearch.wire.address import http_url, socket_url
 
     asked = Asked(index, model, decoder, search, second_pass, engine, device)
     settings = asked.settings(server={"host": host, "port": port})
     say_what_hears(settings)
     listening = bind(settings.server)
     url = socket_url(settings.server.host, listening.getsockname()[1])
-    errors.print(f"speechsearch serves {url}", markup=False, soft_wrap=True)
+    page = http_url(url, "/")
+    errors.print(f"speechsearch serves {url}, the page is {page}", markup=False, soft_wrap=True)
     run(build_app(settings), listening)
 
 

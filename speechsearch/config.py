@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,6 +29,14 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 PRIVATE_SERVER_ENV = "SPEECHSEARCH_PRIVATE_SERVER"
 """Set by a client for the server it starts: end when standard input closes."""
 STRICT: dict[str, Any] = {"extra": "forbid"}
+
+
+def _names(value: Any) -> Any:
+    """The environment has no lists: names with commas between."""
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 def default_models_dir() -> Path:
@@ -95,9 +103,9 @@ class ServerOptions:
     port: int = 8765
     token: str = ""
     """Clients must say it in ``hello``; needed where the host is not the loopback."""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: Names = ()
     """Web pages, besides the server's own, that may connect"""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: Names = ()
     """Names, besides the loopback and ``host``, under which the server is reached"""
     max_connections: int = 64
     max_load: float = 0.7

@@ -24,6 +24,7 @@ from speechsearch.server.answers import Answers
 from speechsearch.server.faults import failed, no_route
 from speechsearch.server.guard import Guard, check_token
 from speechsearch.server.openapi import MAX_HITS, openapi
+from speechsearch.server.page import page_routes
 from speechsearch.server.sockets import Sockets
 from speechsearch.server.transcriptions import Transcriptions
 from speechsearch.types import SAMPLE_RATE_HZ
@@ -97,10 +98,11 @@ def create_app(
 ) -> Starlette:
     """The app around one pipeline; ``app.state.sockets`` drains it.
 
-    ``segmenter`` makes one for each recording that is sent in whole.
+    ``segmenter`` makes one for each recording that is sent in whole, and for each session whose
+    utterances the server finds.
     """
     answers = Answers(pipeline, metrics, options)
-    sockets = Sockets(answers, metrics, options)
+    sockets = Sockets(answers, metrics, options, segmenter)
     http = Http(answers, metrics, sockets, options.token)
     transcriptions = Transcriptions(answers, metrics, options, segmenter, lambda: sockets.draining)
 
@@ -120,6 +122,7 @@ def create_app(
             Route("/v1/search", http.search),
             Route("/v1/transcriptions", transcriptions, methods=["POST"]),
             Route("/openapi.json", openapi),
+            *page_routes(),
         ],
         exception_handlers={SpeechsearchError: failed, HTTPException: no_route},
         middleware=[Middleware(Guard, options=options)],
