@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -13,6 +12,7 @@ from rich.table import Table
 from speechsearch import __version__
 from speechsearch.cli_eval import evaluate
 from speechsearch.cli_models import models_app
+from speechsearch.cli_query import query
 from speechsearch.cli_shared import (
     DEVICES,
     Asked,
@@ -20,7 +20,6 @@ from speechsearch.cli_shared import (
     DecoderOption,
     EngineOption,
     IndexOption,
-    JsonOption,
     ModelOption,
     SearchOption,
     SecondPassOption,
@@ -43,6 +42,7 @@ app = typer.Typer(
     help="Voice search on your own machine: speak, and the hits are on the screen.",
 )
 app.add_typer(models_app, name="models")
+app.command("query")(query)
 app.command("eval")(evaluate)
 
 
@@ -75,7 +75,7 @@ def serve(
     engine: EngineOption = None,
     device: ComputeOption = None,
 ) -> None:
-    """Answer clients over a websocket, until SIGTERM or Ctrl-C.
+    """Answer clients over a websocket, and recordings over HTTP, until SIGTERM or Ctrl-C.
 
     Example: speechsearch serve --port 8765 --index ./my-index
     """
@@ -123,36 +123,6 @@ def listen(
     source = microphone or (None if where else device)
     setup = Asked(index, model, engine=engine, device=where).setup(server)
     asyncio.run(listen_or_play(setup, source, or_play))
-
-
-@app.command()
-@reports
-def query(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Recordings")],
-    index: IndexOption = "",
-    model: ModelOption = "",
-    server: ServerOption = "",
-    decoder: DecoderOption = None,
-    search: SearchOption = None,
-    second_pass: SecondPassOption = None,
-    engine: EngineOption = None,
-    device: ComputeOption = None,
-    as_json: JsonOption = False,
-    speed: Annotated[
-        float, typer.Option(min=0, help="Times real time; 0 = as fast as it goes")
-    ] = 1.0,
-) -> None:
-    """Send recordings the way the microphone goes: client, VAD, socket, server.
-
-    Example: speechsearch query audio_fixtures/*.flac --json --speed 0
-    """
-    from speechsearch.client.session import query_files
-
-    asked = Asked(index, model, decoder, search, second_pass, engine, device)
-    setup = asked.setup(server)
-    show = _print_json if as_json else _print_answer
-    if asyncio.run(query_files(files, setup, speed, show)):
-        raise typer.Exit(1)
 
 
 @app.command("index")
@@ -250,19 +220,6 @@ def doctor() -> None:
         )
     if not well:
         raise typer.Exit(1)
-
-
-def _print_json(_file: str, found: dict[str, Any]) -> None:
-    print(json.dumps(found, ensure_ascii=False), flush=True)
-
-
-def _print_answer(file: str, found: dict[str, Any]) -> None:
-    timing_ms = found["timings_ms"]["end_of_speech_to_results"]
-    lines = [f"{file}  “{found['text']}”  {timing_ms:.0f} ms after the end of speech"]
-    lines += [
-        f"  {n}. {hit['title']}  {hit['score']:.2f}" for n, hit in enumerate(found["hits"], 1)
-    ]
-    output.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -61,6 +61,32 @@ class DetectorOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """What is taken of recordings that are sent in whole."""
+
+    max_at_once: int = 2
+    """Each has a temporary file and a thread; all share the model"""
+    max_bytes: int = 1_000_000_000
+    """An hour of stereo at 48 kHz, 16 bit, is 690 MB"""
+    max_s: float = 4 * 3600
+    """Length of a recording, whatever its header says"""
+    max_unpacked_bytes: int = 6_000_000_000
+    """Of all channels as float32: four hours of stereo at 48 kHz are 5.5 GB. It is never kept, but
+    costs time"""
+    min_rate_hz: int = 4_000
+    max_rate_hz: int = 96_000
+    max_channels: int = 6
+    receive_s: float = 900
+    """All of it must have come by then"""
+    idle_s: float = 20
+    """No pause between two pieces may be longer"""
+    work_s: float = 3600
+    """To transcribe it; who speaks goes first"""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class ServerOptions:
     """What the server listens to and takes."""
 
@@ -85,6 +111,7 @@ class ServerOptions:
     """On SIGTERM utterances in flight have this long to get their answer."""
     resume_window_s: float = 60.0
     """A dropped session is kept this long: a laptop's change of network."""
+    uploads: UploadOptions = UploadOptions()
 
     __pydantic_config__: ClassVar = STRICT
 

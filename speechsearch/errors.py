@@ -5,6 +5,8 @@ SpeechsearchError
 ├── AudioError             sound could not be had
 │   ├── DeviceError        no such device, denied, or gone
 │   └── AudioFileError     a recording that cannot be read
+│       ├── UnsupportedAudio  no recording, or of a format, rate or number of channels not taken
+│       └── TooMuchSound   longer, or larger when unpacked, than is taken
 ├── ModelError             a model folder that is missing, damaged or does not fit
 │   └── HubError           a model repository that cannot be reached, read or believed
 ├── CatalogueError         a catalogue that cannot be read or indexed
@@ -23,6 +25,7 @@ SpeechsearchError
 │   └── SessionLimit       a session longer than allowed
 ├── Overloaded             a queue is full or there are too many connections
 ├── DeadlineExceeded       the answer was not ready in time
+│   └── TooSlow            what was to come from the other side did not come in time
 └── ServerUnavailable      nobody listens, or the port is taken
 """
 
@@ -69,6 +72,18 @@ class AudioFileError(AudioError):
     """A recording that cannot be read."""
 
     code = "audio_file"
+
+
+class UnsupportedAudio(AudioFileError):
+    """No recording, or of a format, rate or number of channels that is not taken."""
+
+    code = "audio_type"
+
+
+class TooMuchSound(AudioFileError):
+    """A recording that is longer, or larger when unpacked, than is taken."""
+
+    code = "audio_limit"
 
 
 class ModelError(SpeechsearchError):
@@ -181,6 +196,12 @@ class DeadlineExceeded(SpeechsearchError):
     """The answer was not ready in time."""
 
     code = "deadline"
+
+
+class TooSlow(DeadlineExceeded):
+    """What was to come from the other side did not come in time."""
+
+    code = "too_slow"
 
 
 class ServerUnavailable(SpeechsearchError):

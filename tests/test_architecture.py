@@ -20,8 +20,11 @@ OUTSIDE = {
     "hub": {*STAGES, "config", "hub"},
     "cli_shared": {*STAGES, "config", "client", "server"},
     "cli_eval": {*STAGES, "cli_shared", "client", "learning"},
+    "cli_query": {*STAGES, "cli_shared", "client"},
     "cli_models": {*STAGES, "config", "cli_shared", "hub"},
-    "cli": {*STAGES, "config", "cli_shared", "cli_eval", "cli_models", "client", "server"},
+    "cli": {
+        *STAGES, "config", "cli_shared", "cli_eval", "cli_models", "cli_query", "client", "server",
+    },
     "__main__": {"cli"},
     "__init__": {"client"},
 }

@@ -25,6 +25,8 @@ from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
 from speechsearch.server.app import create_app
 from speechsearch.types import Decoder
+from speechsearch.vad.build import build_detector
+from speechsearch.vad.segmenter import Segmenter
 
 ENGLISH = Path("english-words") / "words.npz"
 MOST_THREADS = 2
@@ -97,7 +99,14 @@ def build_app(settings: Settings) -> Starlette:
         return Finder(_ranker(settings, model.info, index), *beams).warm_up()
 
     pipeline = Pipeline(model, Live(where, finder).current, options=options, observer=metrics)
-    return create_app(pipeline, metrics, settings.server)
+    return create_app(pipeline, metrics, settings.server, lambda: _segmenter(settings))
+
+
+def _segmenter(settings: Settings) -> Segmenter:
+    """A fresh one, as clients with the same settings have it."""
+    chosen = settings.detector
+    detector = build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
+    return Segmenter(detector, settings.vad)
 
 
 def _ranker(settings: Settings, info: ModelInfo, index: Index) -> Ranker:
