@@ -21,7 +21,9 @@ import statistics
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ from speechsearch.asr.agreement import (
     streamed_apart,
     trial_lengths,
 )
-from speechsearch.asr.convert import convert
+from speechsearch.asr.convert import convert, quantise_products
 from speechsearch.asr.folder import ModelFolder, list_models
 from speechsearch.asr.halves import Encoder, Front, Whole, fold_weight_norms
 from speechsearch.asr.onnx import OnnxAcousticModel
@@ -76,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for name, make in candidates(Path(scratch)).items():
             if not options.only or name in options.only:
-                row = measure(name, *make())
+                row = measure(name, make())
                 rows.append(row)
                 print("| " + " | ".join(map(shown, row.values())) + " |", flush=True)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -85,40 +87,52 @@ def main() -> None:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
-def candidates(scratch: Path) -> dict[str, Callable[[], tuple[ModelFolder, list[Path], bool]]]:
-    """Name -> what makes a folder, its graphs in float32, and whether transformers knows it."""
+@dataclass(frozen=True)
+class Candidate:
+    """A model in both precisions."""
 
-    def random(name: str) -> tuple[ModelFolder, list[Path], bool]:
-        full = name == "base-960h"
-        source = write_checkpoint(scratch / "hub" / name, name, shrunken=not full)
-        folder = adopt(source, scratch / name, Origin(name), Precision.INT8)
-        return folder, float32_graphs(folder, scratch / f"{name}-float32"), True
+    folder: ModelFolder
+    float32: Sequence[Path]
+    int8: Sequence[Path]
 
-    def at_hand(folder: ModelFolder) -> tuple[ModelFolder, list[Path], bool]:
-        stock = not folder.manifest.architecture.startswith("Positioned")
-        return folder, float32_graphs(folder, scratch / f"{folder.path.name}-float32"), stock
+    @property
+    def stock(self) -> bool:
+        """Whether transformers knows its class."""
+        return not self.folder.manifest.architecture.startswith("Positioned")
 
-    made: dict[str, Callable[[], tuple[ModelFolder, list[Path], bool]]] = {
-        name: lambda name=name: random(name) for name in KINDS
-    }
+
+def candidates(scratch: Path) -> dict[str, Callable[[], Candidate]]:
+    """Name -> what makes the candidate."""
+    made = {name: partial(random_model, name, scratch) for name in KINDS}
     for folder in list_models(load_settings().model_dirs):
         if WEIGHTS in folder.manifest.files:
-            made[folder.manifest.name] = lambda folder=folder: at_hand(folder)
+            made[folder.manifest.name] = partial(at_hand, folder, scratch / folder.path.name)
     return made
 
 
-def float32_graphs(folder: ModelFolder, out: Path) -> list[Path]:
-    """The folder's weights converted anew, nothing made smaller."""
+def random_model(name: str, scratch: Path) -> Candidate:
+    """A family with random weights taken in whole, its products then made int8."""
+    source = write_checkpoint(scratch / "hub" / name, name, shrunken=name != "base-960h")
+    folder = adopt(source, scratch / name, Origin(name), Precision.FLOAT32)
+    *front, last = folder.graph_paths
+    small = scratch / f"{name}.int8.onnx"
+    quantise_products(last, small)
+    return Candidate(folder, folder.graph_paths, [*front, small])
+
+
+def at_hand(folder: ModelFolder, out: Path) -> Candidate:
+    """A model folder as it is, its weights converted anew with nothing made smaller."""
     out.mkdir()
     graphs = convert(folder.path, out, folder.info, Precision.FLOAT32, [])
-    return [out / name for name in graphs.names]
+    return Candidate(folder, [out / name for name in graphs.names], folder.graph_paths)
 
 
-def measure(name: str, folder: ModelFolder, float32: list[Path], stock: bool) -> dict[str, Any]:
+def measure(name: str, candidate: Candidate) -> dict[str, Any]:
     """One row."""
-    info, sounds = folder.info, reference_sounds()
-    small = OnnxAcousticModel.load(folder)
-    whole = OnnxAcousticModel.of_graphs(float32, info)
+    folder, sounds = candidate.folder, reference_sounds()
+    info = folder.info
+    small = OnnxAcousticModel.of_graphs(candidate.int8, info)
+    whole = OnnxAcousticModel.of_graphs(candidate.float32, info)
     engine = TorchAcousticModel.load(folder)
     reference = [engine.log_probs(sound) for sound in sounds]
 
@@ -132,7 +146,7 @@ def measure(name: str, folder: ModelFolder, float32: list[Path], stock: bool) ->
         "model": name,
         "parameters_m": folder.manifest.parameters / 1e6,
         "onnx_torch": most_apart(whole, engine),
-        "torch_transformers": library_apart(folder, engine) if stock else None,
+        "torch_transformers": library_apart(folder, engine) if candidate.stock else None,
         "batched_onnx": batched_apart(small),
         "batched_torch": batched_apart(engine),
         "streamed_onnx": streamed(whole),
