@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -101,8 +102,9 @@ def trusted(table: str) -> list[Row]:
 
 
 def progress(text: str) -> None:
-    """One line that is written over."""
-    print(f"\r{text:60}", end="", flush=True)
+    """One line that is written over, where somebody watches."""
+    if sys.stdout.isatty():
+        print(f"\r{text:60}", end="", flush=True)
 
 
 class Bench:
