@@ -38,14 +38,14 @@ class WordEvidence:
     again within 1.5 s.
     """
 
-    offset: float = -6.46
+    offset: float = -6.26
     of_words: float = 0.6
     """For each word of the shorter one: a fragment is short"""
     most_words: int = 6
-    of_nats: float = 0.26
+    of_nats: float = 0.22
     """For each nat by which a language model prefers two sentences"""
     most_nats: float = 8.0
-    of_pause: float = 2.07
+    of_pause: float = 1.7
     """For each second between the last word and the next"""
     most_pause_s: float = 1.5
 
