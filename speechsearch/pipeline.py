@@ -13,14 +13,15 @@ from typing import Protocol
 
 import numpy as np
 
+from speechsearch.asr import gate
 from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.ctc import greedy
-from speechsearch.asr.gate import Gate
 from speechsearch.asr.model import AcousticModel
 from speechsearch.clock import Stopwatch
 from speechsearch.errors import ConfigError
-from speechsearch.search.ranking import NOTHING, Ranker
+from speechsearch.search.ranking import NOTHING, Ranker, Ranking
 from speechsearch.search.spelling import spellings
+from speechsearch.search.verdict import Verdict
 from speechsearch.turns import Seam, TurnOptions, is_one
 from speechsearch.types import (
     ONE_EAR,
@@ -148,7 +149,7 @@ class Pipeline:
         self.finder = finder
         self.options = options or PipelineOptions()
         self._observer = observer or Unobserved()
-        self._gate = Gate()
+        self._gate = gate.Gate()
         self._post_roll_samples = ms_to_samples(self.options.post_roll_ms)
 
     def sound_of(self, spoken: Spoken) -> Audio:
@@ -197,10 +198,8 @@ class Pipeline:
         heard = greedy(log_probs, info.vocabulary, info.timing, offset_s)
         verdict = self._gate.judge(heard)
         self._lap(watch, "hypothesis")
-        found, finder = NOTHING, self.finder()
-        if verdict.searchable:
-            by_sound = self.options.search is SearchMode.FULL
-            found = finder.ranker.answer(heard.text, log_probs if by_sound else None)
+        finder = self.finder()
+        found = self._find(finder.ranker, heard.text, log_probs, verdict)
         self._lap(watch, "search")
         hypotheses: tuple[Hypothesis, ...] = ()
         if verdict.is_speech:
@@ -217,6 +216,15 @@ class Pipeline:
             why_nothing="" if verdict.is_speech else verdict.reason,
             answer_confidence=found.confidence,
         )
+
+    def _find(self, ranker: Ranker, text: str, log_probs: LogProbs, heard: gate.Verdict) -> Ranking:
+        """Hits for speech; for speech too unsure to search with, only what fits it surely."""
+        if not heard.is_speech:
+            return NOTHING
+        if self.options.search is SearchMode.TEXT:
+            return ranker.answer(text, None) if heard.searchable else NOTHING
+        found = ranker.answer(text, log_probs)
+        return found if heard.searchable or found.verdict is Verdict.FOUND else NOTHING
 
     def _apart_nats(self, first: Result, second: Result) -> float | None:
         beam = self.finder().beam

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.families import family  # noqa: F401 - a fixture
 from tests.serving import Server, serving
 
 ROOT = Path(__file__).resolve().parent.parent

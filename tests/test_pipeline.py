@@ -3,6 +3,7 @@ import pytest
 
 from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.folder import find_model
+from speechsearch.asr.gate import Gate, GateOptions
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.audio.player import read_audio
 from speechsearch.config import default_models_dir
@@ -69,6 +70,19 @@ def test_silence_and_no_sound_at_all_have_no_hypothesis_and_say_why(watched):
         result = pipeline.answer(spoken(np.zeros(length, np.float32))).result
         assert (result.hypotheses, result.hits) == ((), ())
         assert result.why_nothing
+
+
+@pytest.mark.parametrize(("search", "found"), [(SearchMode.FULL, True), (SearchMode.TEXT, False)])
+def test_speech_too_unsure_to_search_with_finds_only_what_its_sound_surely_fits(
+    parts, fixtures, search, found
+):
+    pipeline = Pipeline(*parts, options=PipelineOptions(search=search))
+    pipeline._gate = Gate(GateOptions(search_floor=1.1))
+    wanted = fixtures.queries[0]
+    sound = read_audio(wanted.path)
+    assert bool(pipeline.answer(spoken(sound)).result.hits) is found
+    doubtful = pipeline.answer(spoken(sound[:16_000])).result
+    assert (doubtful.text != "", doubtful.hits) == (True, ())
 
 
 def test_sound_that_only_leads_to_an_utterance_is_not_heard_alone(watched, fixtures):

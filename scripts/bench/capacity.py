@@ -6,8 +6,10 @@ neural detector's answers are computed once for each file beforehand and remembe
 load generator can carry more speakers than its cores could detect for; everything else is the
 product's own client. A speaker whom the server refuses is counted, and speaks no further.
 
-For each number of speakers: t3-t0 (t0 = the table's label), refused speakers, errors, unanswered
-files, sound that did not arrive, the server's CPU.
+For each number of speakers: t3-t0 (t0 = the table's label), refused speakers, errors, files
+spoken and those answered after their t0 (n), the server's CPU and memory, and whether p95 and
+memory drift: the slope over the minutes of a long run, after the first five, with its standard
+error.
 
     scripts/bench_capacity --speakers 5,10,20,30 --json capacity.json --picture capacity.png
     scripts/bench_capacity --speakers 16 --seconds 1800 --json soak.json
@@ -21,7 +23,8 @@ import json
 import os
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,10 @@ GAP_S = 96 * 512 / 16_000
 SERVER_CORE = 0
 STAGGER_S = 8.0
 """Over which the speakers begin"""
+SETTLED_S = 2.0
+"""After which a file has its answer, or gets none"""
+WARM_MINUTES = 5
+PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +93,8 @@ class Outcome:
     """(seconds since the start, t3-t0) of each file answered"""
     refused: bool = False
     errors: int = 0
+    spoken: int = 0
+    """Files that ended early enough to have an answer"""
 
 
 def prepare(table: Path, limit: int) -> list[Recording]:
@@ -132,6 +141,8 @@ async def speak(
                 seen.add(place)
                 outcome.waits_ms.append((event.t3_s - began_s, wait_ms))
         if time.perf_counter() > until_s:
+            played_samples = (until_s - began_s - SETTLED_S) * SAMPLE_RATE_HZ
+            outcome.spoken = int(np.searchsorted(np.add(starts, lengths), played_samples))
             return
 
 
@@ -155,7 +166,7 @@ async def level(
         outcomes = [Outcome() for _ in range(speakers)]
         rng = random.Random(0)
         rounds = 1 + round(seconds / (len(recordings) * 8))
-        async with asyncio.TaskGroup() as group:
+        async with watched(server.pid) as resident_mb, asyncio.TaskGroup() as group:
             for outcome in outcomes:
                 order = rng.sample(recordings, len(recordings)) * rounds
                 group.create_task(speak(order, server.url, began_s + seconds, outcome))
@@ -163,6 +174,7 @@ async def level(
         wall_s = time.perf_counter() - began_s
         server_cpu_s, peak_rss_mb = server_cost(server.pid)
         waits = sorted(w for outcome in outcomes for w in outcome.waits_ms)
+        minutes = by_minute(waits, resident_mb)
         return {
             "speakers": speakers,
             "served": sum(not outcome.refused for outcome in outcomes),
@@ -173,17 +185,64 @@ async def level(
             "answers_per_s": round(len(waits) / wall_s, 3),
             "server_core_share": round((server_cpu_s - cpu_s) / wall_s, 3),
             "generator_core_share": round((own_cpu_s() - own_s) / wall_s, 3),
+            "spoken": sum(outcome.spoken for outcome in outcomes),
             "peak_rss_mb": round(peak_rss_mb, 1),
-            "by_minute": by_minute(waits),
+            **drift(minutes),
+            "by_minute": minutes,
         }
 
 
-def by_minute(waits: Sequence[tuple[float, float]]) -> list[dict[str, Any]]:
-    """p95 of each minute, to see drift."""
+@asynccontextmanager
+async def watched(pid: int) -> AsyncIterator[list[tuple[float, float]]]:
+    """(seconds, resident MB) of a process, once a second."""
+    seen: list[tuple[float, float]] = []
+    began_s, statm = time.perf_counter(), Path(f"/proc/{pid}/statm")
+
+    def look() -> None:
+        pages = int(statm.read_text().split()[1])
+        seen.append((time.perf_counter() - began_s, pages * PAGE_MB))
+
+    async def watch() -> None:
+        while True:
+            look()
+            await asyncio.sleep(1)
+
+    task = asyncio.create_task(watch())
+    try:
+        yield seen
+    finally:
+        task.cancel()
+
+
+def by_minute(
+    waits: Sequence[tuple[float, float]], resident_mb: Sequence[tuple[float, float]]
+) -> list[dict[str, Any]]:
+    """Each minute's percentiles and mean memory."""
     minutes: dict[int, list[float]] = {}
     for at_s, ms in waits:
         minutes.setdefault(int(at_s // 60), []).append(ms)
-    return [{"minute": minute, "n": len(ms), **percentiles(ms)} for minute, ms in minutes.items()]
+    return [
+        {
+            "minute": minute,
+            "n": len(ms),
+            **percentiles(ms),
+            "rss_mb": round(float(np.mean([mb for s, mb in resident_mb if s // 60 == minute])), 1),
+        }
+        for minute, ms in minutes.items()
+    ]
+
+
+def drift(minutes: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
+    """Slope a minute and its its standard error of p95 and memory: nothing where too short."""
+    settled = [one for one in minutes if one["minute"] >= WARM_MINUTES]
+    if len(settled) < 2 * WARM_MINUTES:
+        return {}
+    slopes = {}
+    for name in ("p95", "rss_mb"):
+        x, y = [one["minute"] for one in settled], [one[name] for one in settled]
+        line, covariance = np.polyfit(x, y, 1, cov=True)
+        slopes[f"{name}_a_minute"] = [round(float(line[0]), 3), round(covariance[0, 0] ** 0.5, 3)]
+    return slopes
 
 
 def draw(levels: Sequence[dict[str, Any]], out: Path) -> None:

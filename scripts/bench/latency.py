@@ -181,7 +181,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     async with private_server(options) as server:
         cpu_before_s, own_before_s = server_cost(server.pid)[0], own_cpu_s()
         began_s = time.perf_counter()
-        rows = read_rows(arguments.table, arguments.limit)
+        rows = read_rows(arguments.table, arguments.limit, arguments.longest)
         waiting = iter(rows)
         await asyncio.gather(
             *(stream(waiting, server.url, settings, done) for _ in range(arguments.streams))
@@ -231,6 +231,7 @@ def main() -> None:
     parser.add_argument("--decoder", choices=list(Decoder), help="what turns sound into words")
     parser.add_argument("--search", choices=list(SearchMode), help="by words and sound, or words")
     parser.add_argument("--limit", type=int, help="only the first N files")
+    parser.add_argument("--longest", type=float, metavar="S", help="only files up to so long")
     parser.add_argument("--streams", type=int, default=1, help="speakers at once")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report")
     parser.add_argument("--picture", type=Path, metavar="OUT", help="draw the distribution")

@@ -114,10 +114,14 @@ class Played:
         return None
 
 
-def read_rows(table: Path, limit: int | None) -> list[dict[str, str]]:
-    """Rows with a label, paths made absolute."""
+def read_rows(
+    table: Path, limit: int | None, longest_s: float | None = None
+) -> list[dict[str, str]]:
+    """Rows with a label, paths made absolute; with ``longest_s`` only those of so many seconds."""
     with table.open(newline="") as file:
         rows = [row for row in csv.DictReader(file, delimiter="\t") if row["t0"]]
+    if longest_s is not None:
+        rows = [row for row in rows if float(row["seconds"]) <= longest_s]
     for row in rows:
         row["file"] = str((table.parent / row["path"]).resolve())
     return rows[:limit]

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from speechsearch.asr.engines import engine_for
 from speechsearch.asr.folder import find_model
 from speechsearch.audio.capture import input_devices
 from speechsearch.client.private import is_ready
 from speechsearch.config import Settings
-from speechsearch.errors import DeviceError, SpeechsearchError
+from speechsearch.errors import DeviceError, ModelError, SpeechsearchError
 from speechsearch.search.embedded import EmbeddedIndex
 from speechsearch.vad.build import build_detector
 
@@ -39,6 +40,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "microphone level": _mute,
         "speech detector": _detector,
         "acoustic model": _model,
+        "engine": _engine,
         "index": _index,
         "server": _server,
     }
@@ -89,9 +91,17 @@ def _detector(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    folder = find_model(settings.asr.model, [settings.models_dir])
+    folder = find_model(settings.asr.model, settings.model_dirs)
     folder.verify()
     return f"{folder.manifest.name} {folder.manifest.version}, whole"
+
+
+def _engine(settings: Settings) -> str:
+    folder = find_model(settings.asr.model, settings.model_dirs)
+    chosen = engine_for(folder, settings.asr.engine, settings.asr.device)
+    if chosen.notice:
+        raise ModelError(chosen.notice, hint="asr.device = auto asks for a GPU only where one is")
+    return str(chosen)
 
 
 def _index(settings: Settings) -> str:

@@ -19,7 +19,7 @@ from speechsearch.wire import messages as m
 
 def tail_s(settings: Settings) -> float:
     """How long the noise floor goes on after a recording: enough for any endpoint."""
-    return 2 * settings.vad.hangover_ms / 1000 + 1.0
+    return settings.vad.tail_ms / 1000
 
 
 def detector_of(settings: Settings) -> Detector:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import statistics
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -19,11 +18,10 @@ from speechsearch.audio.source import Source
 from speechsearch.client.connection import Connection
 from speechsearch.client.listen import listen_lines, listen_live
 from speechsearch.client.private import is_ready, private_server
-from speechsearch.client.query import detector_of, query_file, tail_s
-from speechsearch.client.report import utterance_object
+from speechsearch.client.query import detector_of, tail_s
 from speechsearch.client.voice import Answer, Voice, standing
 from speechsearch.config import Settings
-from speechsearch.errors import AudioFileError, DeviceError, SpeechsearchError
+from speechsearch.errors import AudioFileError, DeviceError
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
 from speechsearch.wire.address import SOCKET_PATH, socket_url
@@ -53,24 +51,6 @@ async def server_for(setup: Setup, *, share: bool) -> AsyncIterator[str]:
         print("starting a server of its own ...", file=sys.stderr, flush=True)
         async with private_server(setup.arguments) as server:
             yield server.url
-
-
-async def query_files(
-    files: Sequence[str], setup: Setup, speed: float, show: Callable[[str, dict[str, Any]], None]
-) -> int:
-    """Send each file in a session of its own; number of files that failed, each said on stderr."""
-    failed = 0
-    async with server_for(setup, share=False) as url:
-        for file in files:
-            try:
-                async for answer in query_file(Path(file), url, setup.settings, speed):
-                    found = utterance_object(file, answer)
-                    if found:
-                        show(file, found)
-            except SpeechsearchError as error:
-                failed += 1
-                print(f"{file}: {error}", file=sys.stderr, flush=True)
-    return failed
 
 
 async def listen_or_play(setup: Setup, device: str | None, recordings: Path | None) -> None:

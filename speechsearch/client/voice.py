@@ -20,9 +20,9 @@ from speechsearch.types import SAMPLE_RATE_HZ, Chunk
 from speechsearch.vad import endpointer as vad
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
+from speechsearch.wire.objects import utterance_timings_ms
 
 SILENCE_DBFS = -100.0
-SERVER_STAGES = ("queue", "decode", "hypothesis", "search")
 ADVICE_TIMEOUT_S = 10.0
 
 
@@ -48,22 +48,10 @@ class Answer:
 
     @property
     def timings_ms(self) -> dict[str, float]:
-        """``endpoint`` = t1 - t0, then ``network`` and ``wait``: the server from the endpoint on.
-
-        These three are all of ``end_of_speech_to_results`` = t3 - t0. The stages ``queue``,
-        ``decode``, ``hypothesis`` and ``search`` mostly ran before the endpoint, in the pause.
-        """
+        """As in ``utterance_timings_ms``."""
         server = {} if isinstance(self.message, m.Error) else self.message.timings_ms
-        after_ms = (self.t3_s - self.t1_s) * 1000
-        wait_ms = min(after_ms, server.get("wait", 0.0))
-        timings = {
-            "endpoint": (self.t1_s - self.t0_s) * 1000,
-            "network": after_ms - wait_ms,
-            "wait": wait_ms,
-            **{name: server.get(name, 0.0) for name in SERVER_STAGES},
-            "end_of_speech_to_results": (self.t3_s - self.t0_s) * 1000,
-        }
-        return {name: round(ms, 1) for name, ms in timings.items()}
+        endpoint_ms, after_ms = (self.t1_s - self.t0_s) * 1000, (self.t3_s - self.t1_s) * 1000
+        return utterance_timings_ms(server, endpoint_ms, after_ms)
 
     @property
     def t2_s(self) -> float:

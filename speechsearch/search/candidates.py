@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +11,23 @@ from speechsearch.search.forms import Forms
 from speechsearch.search.index import Index
 from speechsearch.search.shortlist import Numbers
 from speechsearch.search.sound import Evidence, SoundOptions, States, best_paths, pack
+from speechsearch.search.spotting import whole_titles
 from speechsearch.search.triples import LETTERS, triple_scores
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """Forms that may be meant, and what the scorer walks over."""
+
+    forms: Forms
+    states: States
+
+    def best(self, sound: Evidence, kept: int, *, uncut: bool = False) -> Forms:
+        """So many forms with the best paths; ``uncut``: neither head nor tail may be missing."""
+        if len(self.forms) <= kept:
+            return self.forms
+        paths = best_paths(sound, whole_titles(self.states) if uncut else self.states)
+        return self.forms.part(np.sort(np.argpartition(-paths, kept)[:kept]))
 
 
 class Candidates:
@@ -27,32 +44,28 @@ class Candidates:
         sizes = [len(layer.entries) for layer in index.layers]
         self._firsts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         self._removed = index.removed
-        self._whole: tuple[Forms, States] | None = None
+        self._whole: Pool | None = None
         letters = sum(len(layer.forms.codes) for layer in self._layers)
         if letters <= most_letters:
             forms = self._chain([layer.forms for layer in self._layers])
-            self._whole = forms, self.pack(forms)
+            self._whole = Pool(forms, self.pack(forms))
 
-    def pack(self, forms: Forms) -> States:
-        """What the scorer walks over."""
-        return pack(forms, self.columns, self._options)
+    def pack(self, forms: Forms, *, uncut: bool = False) -> States:
+        """What the scorer walks over; ``uncut``: neither head nor tail may be missing."""
+        states = pack(forms, self.columns, self._options)
+        return whole_titles(states) if uncut else states
 
-    def best(self, sound: Evidence, entries: Numbers, room: tuple[int, int, int]) -> Forms:
-        """The forms that may be meant, owners numbered through all layers.
+    def pool(self, sound: Evidence, entries: Numbers, room: tuple[int, int]) -> Pool:
+        """All forms, or those sharing triples with the sound; owners numbered through all layers.
 
         ``entries`` were found by their words. ``room``: most cells, frames times letters, for all
-        forms; most forms taken for their triples; most that are left.
+        forms; most forms taken for their triples.
         """
-        most_cells, shortlisted, kept = room
-        if self._whole and len(sound.frames) * len(self._whole[1].letters) <= most_cells:
-            forms, states = self._whole
-        else:
-            forms = self._near(sound, entries, shortlisted)
-            states = self.pack(forms)
-        if len(forms) <= kept:
-            return forms
-        paths = best_paths(sound, states)
-        return forms.part(np.sort(np.argpartition(-paths, kept)[:kept]))
+        most_cells, shortlisted = room
+        if self._whole and len(sound.frames) * len(self._whole.states.letters) <= most_cells:
+            return self._whole
+        forms = self._near(sound, entries, shortlisted)
+        return Pool(forms, self.pack(forms))
 
     def _near(self, sound: Evidence, entries: Numbers, limit: int) -> Forms:
         """Forms that share triples with the sound, and all forms of ``entries``."""

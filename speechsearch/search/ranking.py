@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from speechsearch.search.alignment import Floats
-from speechsearch.search.candidates import Candidates
+from speechsearch.search.candidates import Candidates, Pool
 from speechsearch.search.carrier import carrier_length
 from speechsearch.search.forms import Forms
 from speechsearch.search.index import Index
@@ -20,6 +20,7 @@ from speechsearch.search.sound import (
     evidence,
     explained,
 )
+from speechsearch.search.spotting import SpottingOptions, in_turn, likelihood, places
 from speechsearch.search.verdict import Verdict, VerdictOptions, confidence, verdict
 from speechsearch.types import Hit, LogProbs
 
@@ -47,6 +48,7 @@ class RankingOptions:
     blank: int = 0
     """The model's blank"""
     sound: SoundOptions = field(default_factory=SoundOptions)
+    spotting: SpottingOptions = field(default_factory=SpottingOptions)
     verdict: VerdictOptions = field(default_factory=VerdictOptions)
 
 
@@ -106,18 +108,28 @@ class Ranker:
             return self._by_text(self._shares(text, limit), limit)
         sound = self._evidence(log_probs)
         shares = self._shares(text, self._options.matches)
-        return self._by_sound(sound, shares, limit)
+        room = (self._options.most_cells, self._options.shortlist)
+        pool = self._candidates.pool(sound, np.array(sorted(shares), np.int64), room)
+        if not len(pool.forms) or not len(sound.frames):
+            return NOTHING
+        found = self._by_sound(sound, pool, shares, limit)
+        if found.verdict is Verdict.FOUND:
+            return found
+        return max(found, self._spotted(log_probs, pool, limit), key=lambda it: it.confidence)
 
     def warm_up(self) -> None:
         """Compile the scorers, and bring the shortlist's files near."""
         silence = np.full((3, self._candidates.columns.max() + 1), -4.0, np.float32)
         sound = self._evidence(silence)
-        room = (0, self._options.shortlist, 1)
-        all_paths(sound, self._candidates.pack(self._candidates.best(sound, _none(), room)))
+        pool = self._candidates.pool(sound, np.zeros(0, np.int64), (0, self._options.shortlist))
+        states = self._candidates.pack(pool.best(sound, 1))
+        all_paths(sound, states)
+        places(sound, states)
 
-    def _evidence(self, log_probs: LogProbs) -> Evidence:
+    def _evidence(self, log_probs: LogProbs, prices: SoundOptions | None = None) -> Evidence:
         options = self._options
-        return evidence(log_probs, options.blank, self._candidates.columns, options.sound)
+        prices = prices or options.sound
+        return evidence(log_probs, options.blank, self._candidates.columns, prices)
 
     def _shares(self, text: str, limit: int) -> Shares:
         """Entries with words of the text."""
@@ -128,13 +140,10 @@ class Ranker:
         hits = tuple(self._hit(number, share, "text") for number, share in shares.items())[:limit]
         return Ranking(hits, Verdict.FOUND, 1.0) if hits else NOTHING
 
-    def _by_sound(self, sound: Evidence, shares: Shares, limit: int) -> Ranking:
+    def _by_sound(self, sound: Evidence, pool: Pool, shares: Shares, limit: int) -> Ranking:
+        """Titles that explain what was said."""
         options = self._options
-        named = np.array(sorted(shares), np.int64)
-        room = (options.most_cells, options.shortlist, options.finalists)
-        forms = self._candidates.best(sound, named, room)
-        if not len(forms) or not len(sound.frames):
-            return NOTHING
+        forms = pool.best(sound, options.finalists)
         owners, heard = self._of_entries(forms, sound)
         words = np.array([shares.get(int(owner), 0.0) for owner in owners], np.float32)
         order = np.argsort(-(heard + options.text_nats * words), kind="stable")
@@ -160,6 +169,29 @@ class Ranker:
             sure,
         )  # fmt: skip
 
+    def _spotted(self, log_probs: LogProbs, pool: Pool, limit: int) -> Ranking:
+        """Titles inside what was said."""
+        options = self._options
+        sound = self._evidence(log_probs, options.spotting.sound(options.sound))
+        forms = pool.best(sound, options.finalists, uncut=True)
+        states = self._candidates.pack(forms, uncut=True)
+        gains = sound.whole + all_paths(sound, states)
+        order = np.argsort(-gains, kind="stable")
+        order = order[np.sort(np.unique(forms.owners[order], return_index=True)[1])]
+        chances = sound.whole * len(self.index.entries)
+        sure = likelihood(float(gains[order[0]]), chances, options.spotting)
+        if sure < options.spotting.least_confidence:
+            return NOTHING
+        order = order[gains[order] >= options.spotting.least_gain_nats]
+        spans = places(sound, states)[order]
+        shown = order[in_turn(spans, len(sound.frames), options.spotting)][:limit]
+        scores = np.minimum.accumulate(gains[shown] / max(sound.whole, 1e-6))
+        hits = (
+            self._hit(int(forms.owners[form]), float(score), "sound")
+            for form, score in zip(shown, scores, strict=True)
+        )
+        return Ranking(tuple(hits), Verdict.DID_YOU_MEAN, sure)
+
     def _of_entries(self, forms: Forms, sound: Evidence) -> tuple[Numbers, Floats]:
         """Entries and the best score of their forms in nats."""
         scores = all_paths(sound, self._candidates.pack(forms))
@@ -171,7 +203,3 @@ class Ranker:
     def _hit(self, number: int, score: float, why: str) -> Hit:
         entry = self.index.entries[number]
         return Hit(entry.id, entry.title, min(1.0, score), why, entry.url, entry.fields)
-
-
-def _none() -> Numbers:
-    return np.zeros(0, np.int64)

@@ -50,6 +50,11 @@ class EndpointerOptions:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
+    @property
+    def tail_ms(self) -> float:
+        """How long silence must go on after a recording: enough for any endpoint."""
+        return 2 * self.hangover_ms + 1000
+
     def __post_init__(self) -> None:
         if not 0 < self.stop_probability <= self.start_probability < 1:
             raise ConfigError(

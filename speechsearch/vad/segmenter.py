@@ -38,6 +38,11 @@ class Segmenter:
         self.last_probability = 0.0
 
     @property
+    def options(self) -> EndpointerOptions:
+        """What it cuts by."""
+        return self._endpointer.options
+
+    @property
     def in_utterance(self) -> bool:
         """Whether an utterance is open."""
         return self._endpointer.in_utterance

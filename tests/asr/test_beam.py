@@ -13,7 +13,7 @@ from speechsearch.asr.ctc import greedy
 from speechsearch.asr.kneser_ney import BuildOptions, build
 from speechsearch.asr.model import Vocabulary
 from speechsearch.asr.ngram import UNKNOWN
-from speechsearch.asr.onnx import log_softmax
+from speechsearch.asr.parts import log_softmax
 from speechsearch.errors import ModelError
 from tests.asr.letters import TIMING, VOCABULARY, best_paths, brute_force, log_probs
 

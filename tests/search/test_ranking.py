@@ -3,6 +3,7 @@ import pytest
 
 from speechsearch.search.embedded import EmbeddedIndex, build_index
 from speechsearch.search.ranking import Ranker, RankingOptions
+from speechsearch.search.verdict import Verdict
 from speechsearch.types import Entry
 
 VOCABULARY = {letter: n for n, letter in enumerate("_ abcdefghijklmnopqrstuvwxyz")}
@@ -71,6 +72,14 @@ def test_a_typed_query_is_ranked_by_its_words(ranker):
 def test_what_is_not_in_the_catalogue_has_no_hits(ranker):
     said = "zzz xylophone quartz"
     assert ranker.rank(said, heard(said)) == []
+
+
+def test_titles_inside_a_longer_sentence_are_offered(ranker):
+    said = "would my old teacher rather like dracula or even moby dick as a present"
+    ranking = ranker.answer(said, heard(said))
+    assert [hit.id for hit in ranking.hits[:2]] == ["moby", "dracula"]
+    assert ranking.verdict is Verdict.DID_YOU_MEAN
+    assert 0.4 <= ranking.confidence < 1
 
 
 def test_hits_carry_address_and_fields(ranker):
