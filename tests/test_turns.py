@@ -97,8 +97,8 @@ def judged(first_text, second_text, nats=0.0, pause_s=1.0, joined_score=0.0):
 
 
 def test_where_the_catalogue_knows_neither_two_long_texts_that_do_not_fit_are_two_queries():
-    assert not judged(LONG, LONG, nats=4.0)
-    assert judged(LONG, LONG, nats=-4.0)
+    assert not judged(LONG, LONG, nats=6.0)
+    assert judged(LONG, LONG, nats=-6.0)
 
 
 def test_a_fragment_after_an_unknown_text_belongs_to_it_however_language_judges():

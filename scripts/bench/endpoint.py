@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -80,7 +81,7 @@ TWOS = {"phrases": 600, "speech": 150, "commands": 300}
 """Pairs of sentences; those of orders, which name no speaker, are of two people"""
 EVERY = {"phrases": 2, "speech": 1, "commands": 1}
 """Of the sentences without any pause, so many-th are cut at a word"""
-SAFETY = (0.0, 1.0, 2.0, 2.5, 2.75)
+SAFETY = (2.0, 2.5, 2.75, 3.0)
 """Taken off the fitted offset"""
 NOISES = 4
 """Sentences for each burst of noise and table"""
@@ -101,8 +102,9 @@ def trusted(table: str) -> list[Row]:
 
 
 def progress(text: str) -> None:
-    """One line that is written over."""
-    print(f"\r{text:60}", end="", flush=True)
+    """One line that is written over, where somebody watches."""
+    if sys.stdout.isatty():
+        print(f"\r{text:60}", end="", flush=True)
 
 
 class Bench:
@@ -211,7 +213,7 @@ def pairs_of(bench: Bench, table: str, reader: RememberingPipeline) -> list[Pair
 
 
 def two_sentences(said: Sequence[Recording], table: str) -> list[Pair]:
-    """Those of orders are of anybody, one half of them and the other in turn."""
+    """Those of orders are of anybody, of the fitted half and of the other in turn."""
     if table != "commands":
         return list(twos(said, TWOS[table], seed=1))
     pairs = twos([replace(one, speaker="") for one in said], TWOS[table], seed=1)

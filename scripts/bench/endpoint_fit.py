@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from endpoint_memory import RememberingPipeline
 from endpoint_pairs import Pair
-from endpoint_repair import fitted_speakers, heard_in_turn
+from endpoint_repair import heard_in_turn, is_fitted
 
 from speechsearch.turns import WordEvidence
 from speechsearch.types import Result
@@ -39,11 +39,10 @@ def fit(
     pairs: Sequence[Pair], pipeline: RememberingPipeline, progress: Callable[[str], None]
 ) -> dict[str, float]:
     """The weights; cuts at real pauses count as much as those made, each table as any other."""
-    speakers = fitted_speakers(pair.speaker for pair in pairs)
     rows, groups = [], []
     for place, pair in enumerate(pairs, 1):
         progress(f"{place}/{len(pairs)} pairs")
-        if pair.truth == "noise" or pair.speaker not in speakers:
+        if pair.truth == "noise" or not is_fitted(pair.speaker):
             continue
         spoken = heard_in_turn(pair, pipeline)
         found = features(*pipeline.alone(spoken))

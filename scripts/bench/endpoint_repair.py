@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from endpoint_pairs import Pair
@@ -36,9 +38,9 @@ class Verdict:
         return joined if self.pair.truth == "one" else not joined
 
 
-def fitted_speakers(names: Iterable[str]) -> frozenset[str]:
-    """Every other speaker: what is chosen is chosen on them, the others tell what it is worth."""
-    return frozenset(sorted(set(names))[::2])
+def is_fitted(speaker: str) -> bool:
+    """Whether what is chosen is chosen on a speaker: about half, the others tell its worth."""
+    return hashlib.blake2b(Path(speaker).name.encode(), digest_size=1).digest()[0] % 2 == 0
 
 
 def heard_in_turn(pair: Pair, pipeline: Pipeline) -> Spoken:
@@ -67,10 +69,10 @@ def decide_all(
     pairs: Sequence[Pair], pipeline: Pipeline, progress: Callable[[str], None]
 ) -> list[Verdict]:
     """A verdict for each pair."""
-    fitted, found = fitted_speakers(pair.speaker for pair in pairs), []
+    found = []
     for place, pair in enumerate(pairs, 1):
         progress(f"{place}/{len(pairs)} pairs")
-        found.append(Verdict(pair, outcome(pair, pipeline), pair.speaker in fitted))
+        found.append(Verdict(pair, outcome(pair, pipeline), is_fitted(pair.speaker)))
     return found
 
 

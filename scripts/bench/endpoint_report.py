@@ -15,7 +15,7 @@ OUTCOMES = ("joined", "apart", "second part unheard", "first part unheard")
 
 def show(report: Mapping[str, Any]) -> None:
     """All that was measured."""
-    print(f"\r{'':70}")
+    print()
     for name, points in report.get("curves", {}).items():
         _show_points(name, sorted(points, key=lambda p: str(p["policy"])), "policy", "usual_ms")
     for name, points in report.get("long_sessions", {}).items():
@@ -85,7 +85,8 @@ def draw(report: Mapping[str, Sequence[dict[str, Any]]], out: Path) -> None:
                 axes.plot(
                     [p["t1_t0_ms"][percentile] for p in own], early, style, color=f"C{place}",
                     label=policy if percentile == "p50" else None,
-                    linewidth=2.5 if policy == "all" else 1.0,
+                    linewidth=6 if policy == "all" else 1.2,
+                    alpha=0.3 if policy == "all" else 1.0,
                 )  # fmt: skip
         for p in (p for p in points if p["default"]):
             for percentile in ("p50", "p90"):

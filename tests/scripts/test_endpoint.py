@@ -4,7 +4,7 @@ from endpoint_curve import Outcome, outcome_of, rates
 from endpoint_fit import regression
 from endpoint_memory import Memory, digest
 from endpoint_pairs import Recording, pauses, speech_spans, stretched, twos, with_noise
-from endpoint_repair import APART, JOINED, Verdict, cell, fitted_speakers, wilson
+from endpoint_repair import APART, JOINED, Verdict, cell, is_fitted, wilson
 from endpoint_simulation import Track, Turn, simulate
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,7 +125,10 @@ def test_an_interval_holds_its_share(n, share):
 
 
 def test_half_of_the_speakers_are_fitted_on():
-    assert fitted_speakers(["b", "a", "c", "a"]) == {"a", "c"}
+    fitted = [is_fitted(f"speaker {number}") for number in range(400)]
+    assert 150 < sum(fitted) < 250
+    assert is_fitted("orders 0") != is_fitted("orders 1")
+    assert is_fitted("one/place/a.wav") == is_fitted("another/a.wav")
 
 
 def test_the_regression_finds_the_weights_that_made_the_chances():
