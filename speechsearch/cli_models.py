@@ -43,19 +43,16 @@ def models_list() -> None:
 
     Example: speechsearch models list
     """
-    from speechsearch.asr.folder import MANIFEST_FILE, ModelFolder
+    from speechsearch.asr.folder import ModelFolder, model_paths
 
     columns = ("model", "version", "language", "parameters", "size", "licence", "streams", "from")
     table = Table(*columns, box=None)
     damaged = []
-    for root in load_settings().model_dirs:
-        for manifest in sorted(root.glob(f"[!.]*/{MANIFEST_FILE}")):
-            if not (manifest.parent / "config.json").exists():
-                continue
-            try:
-                table.add_row(*_row(ModelFolder.open(manifest.parent)))
-            except ModelError as error:
-                damaged.append(f"{manifest.parent.name}: {error}")
+    for path in model_paths(load_settings().model_dirs):
+        try:
+            table.add_row(*_row(ModelFolder.open(path)))
+        except ModelError as error:
+            damaged.append(f"{path.name}: {error}")
     (output if output.is_terminal else Console(width=240)).print(table)
     for said in damaged:
         errors.print(said, style="red", markup=False, soft_wrap=True)

@@ -154,11 +154,15 @@ def write_manifest(out: Path, manifest: Manifest) -> None:
     (out / MANIFEST_FILE).write_bytes(encoded + b"\n")
 
 
+def model_paths(search_dirs: Sequence[Path]) -> list[Path]:
+    """The folder of every acoustic model, in the order of the directories, then of names."""
+    manifests = (m for root in search_dirs for m in sorted(root.glob(f"[!.]*/{MANIFEST_FILE}")))
+    return [m.parent for m in manifests if (m.parent / "config.json").exists()]
+
+
 def list_models(search_dirs: Sequence[Path]) -> list[ModelFolder]:
-    """Every acoustic model, in the order of the directories, then of names."""
-    manifests = (m for root in search_dirs for m in sorted(root.glob(f"*/{MANIFEST_FILE}")))
-    folders = (m.parent for m in manifests if not m.parent.name.startswith("."))
-    return [ModelFolder.open(folder) for folder in folders if (folder / "config.json").exists()]
+    """Every acoustic model; raises ``ModelError`` for a damaged one."""
+    return [ModelFolder.open(path) for path in model_paths(search_dirs)]
 
 
 def find_model(name_or_path: str, search_dirs: Sequence[Path]) -> ModelFolder:

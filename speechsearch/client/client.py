@@ -47,7 +47,6 @@ from speechsearch.wire import messages as m
 
 LEAVE_S = 1.0
 """A loop that was left with ``break`` closes its source soon after: the next one waits so long"""
-MAX_HITS = 100
 PATIENCE_S = 30.0
 """So long a recording, or a typed query, waits for a server that went away"""
 
@@ -184,9 +183,9 @@ class Client:
 
     async def search(self, query: str, limit: int = 10) -> tuple[Hit, ...]:
         """The hits of a typed query, best first; also while a source is heard."""
-        if len(query) > m.MAX_QUERY_LETTERS or not 1 <= limit <= MAX_HITS:
+        if len(query) > m.MAX_QUERY_LETTERS or not 1 <= limit <= m.MAX_HITS:
             raise ConfigError(
-                f"a query has at most {m.MAX_QUERY_LETTERS} letters, and 1 to {MAX_HITS} hits"
+                f"a query has at most {m.MAX_QUERY_LETTERS} letters, and 1 to {m.MAX_HITS} hits"
             )
         try:
             async with asyncio.timeout(PATIENCE_S):

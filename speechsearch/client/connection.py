@@ -23,6 +23,7 @@ from speechsearch.vad import endpointer as vad
 from speechsearch.wire import messages as m
 from speechsearch.wire.client_session import ClientSession
 from speechsearch.wire.codec import encode_message
+from speechsearch.wire.cuts import cut_message
 
 _SUBPROTOCOL = Subprotocol(m.PROTOCOL)
 GREETING_TIMEOUT_S = 10.0
@@ -91,14 +92,12 @@ class Connection:
                     self._events.put_nowait(GivenUp(given_up))
             case Chunk():
                 frame = self._session.audio(self._utterance, event)
-            case vad.Pause(sample):
-                frame = encode_message(m.Pause(utterance=self._utterance, sample=sample))
-            case vad.Resume(sample):
-                frame = encode_message(m.Resume(utterance=self._utterance, sample=sample))
-            case vad.SpeechEnd(end_sample, _, reason):
-                frame = self._session.end(
-                    m.SpeechEnd(utterance=self._utterance, end_sample=end_sample, reason=reason)
-                )
+            case _:
+                message = cut_message(event, self._utterance)
+                if isinstance(message, m.SpeechEnd):
+                    frame = self._session.end(message)
+                else:
+                    frame = encode_message(message)
         self._send(frame)
 
     async def begun(self) -> ConnectionState:

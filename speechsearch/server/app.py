@@ -23,14 +23,14 @@ from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers
 from speechsearch.server.faults import failed, no_route
 from speechsearch.server.guard import Guard, check_token
-from speechsearch.server.openapi import MAX_HITS, openapi
+from speechsearch.server.openapi import openapi
 from speechsearch.server.page import page_routes
 from speechsearch.server.sockets import Sockets
 from speechsearch.server.transcriptions import Transcriptions
 from speechsearch.types import SAMPLE_RATE_HZ
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire.address import SOCKET_PATH
-from speechsearch.wire.messages import MAX_QUERY_LETTERS
+from speechsearch.wire.messages import MAX_HITS, MAX_QUERY_LETTERS
 from speechsearch.wire.objects import SearchObject
 
 

@@ -88,7 +88,8 @@ def build_app(settings: Settings) -> Starlette:
     """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
     options = pipeline_options(settings)
     folder = find_model(settings.asr.model, settings.model_dirs)
-    model = load_model(folder, chosen_engine(settings), threads_of(settings))
+    chosen = engine_for(folder, settings.asr.engine, settings.asr.device)
+    model = load_model(folder, chosen, threads_of(settings))
     metrics = Metrics(model.info.label)
     where = Path(settings.search.index) if settings.search.index else demo_index()
     beams: list[BeamDecoder] = []

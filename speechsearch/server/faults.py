@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from speechsearch import errors
 from speechsearch.wire.objects import FaultObject
@@ -42,8 +45,7 @@ def fault_response(error: errors.SpeechsearchError) -> Response:
         headers["Retry-After"] = str(RETRY_AFTER_S)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    body = {"code": error.code, "message": error.message, "hint": error.hint}
-    return JSONResponse(body, status, headers)
+    return _answer(fault_object(error), status, headers)
 
 
 async def failed(_: Request, error: Exception) -> Response:
@@ -56,9 +58,14 @@ async def no_route(request: Request, error: Exception) -> Response:
     """What the router refuses: no such path, or not this method."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
-    body = {
-        "code": "not_found" if status == 404 else "method",
-        "message": f"there is no {request.method} {request.url.path[:100]}",
-        "hint": "/openapi.json lists what there is",
-    }
-    return JSONResponse(body, status, headers)
+    fault = FaultObject(
+        code="not_found" if status == 404 else "method",
+        message=f"there is no {request.method} {request.url.path[:100]}",
+        hint="/openapi.json lists what there is",
+    )
+    return _answer(fault, status, headers)
+
+
+def _answer(fault: FaultObject, status: int, headers: Mapping[str, str] | None) -> Response:
+    body = msgspec.json.encode(fault)
+    return Response(body, status, headers, media_type="application/json")

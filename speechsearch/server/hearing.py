@@ -24,7 +24,8 @@ from speechsearch.types import SAMPLE_RATE_HZ, Audio, Chunk, ms_to_samples
 from speechsearch.vad import endpointer as vad
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
-from speechsearch.wire.codec import AudioFrame, encode_audio, encode_message, to_pcm
+from speechsearch.wire.codec import AudioFrame, to_pcm
+from speechsearch.wire.cuts import cut_message
 from speechsearch.wire.events import Event, Paused, Resumed, UtteranceEnded
 from speechsearch.wire.objects import utterance_timings_ms
 from speechsearch.wire.server_session import ServerSession
@@ -32,7 +33,7 @@ from speechsearch.wire.server_session import ServerSession
 Heard = vad.Event | Chunk
 STEP_SAMPLES = 4 * SAMPLE_RATE_HZ
 """So much is heard in a thread before the loop has its turn: about 30 ms of work"""
-TRUSTED = m.Limits(max_utterance_ms=2**40, max_session_s=2**40, max_messages_per_s=2**40)
+TRUSTED = m.Limits(max_utterance_ms=2**40, max_session_s=2**40)
 """The session's other side is this module"""
 
 
@@ -130,23 +131,12 @@ class Hearing:
 
     def _tell(self, heard: Heard) -> list[Event]:
         """What a client would have sent, frame for frame."""
-        message: m.Message
-        match heard:
-            case Chunk():
-                frame = AudioFrame(self._number, heard.start_sample, to_pcm(heard.samples))
-                return self._session.receive_audio(encode_audio(frame))
-            case vad.SpeechStart(start, onset):
-                self._number += 1
-                message = m.SpeechStart(
-                    utterance=self._number, start_sample=start, onset_sample=onset
-                )
-            case vad.Pause(sample):
-                message = m.Pause(utterance=self._number, sample=sample)
-            case vad.Resume(sample):
-                message = m.Resume(utterance=self._number, sample=sample)
-            case vad.SpeechEnd(end, _, reason):
-                message = m.SpeechEnd(utterance=self._number, end_sample=end, reason=reason)
-        return self._session.receive_text(encode_message(message))
+        if isinstance(heard, Chunk):
+            frame = AudioFrame(self._number, heard.start_sample, to_pcm(heard.samples))
+            return self._session.take_audio(frame)
+        if isinstance(heard, vad.SpeechStart):
+            self._number += 1
+        return self._session.take(cut_message(heard, self._number))
 
     async def _advised(self, pause: Paused) -> float:
         """Begin to answer; how long this pause may last, in milliseconds."""

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from speechsearch import __version__
 from speechsearch.server.faults import RETRY_AFTER_S
-from speechsearch.wire.messages import MAX_QUERY_LETTERS
+from speechsearch.wire.messages import MAX_HITS, MAX_QUERY_LETTERS
 from speechsearch.wire.objects import (
     DoneObject,
     FaultObject,
@@ -22,8 +22,6 @@ from speechsearch.wire.objects import (
     UtteranceObject,
 )
 
-MAX_HITS = 100
-"""That a typed search may ask for"""
 ABOUT = """\
 Voice search on your own machine. Speech that is spoken now goes over a websocket, `/v1/stream`,
 whose protocol `speechsearch.v1` is described in `speechsearch/wire/PROTOCOL.md`; here is what is

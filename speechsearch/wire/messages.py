@@ -18,6 +18,8 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=0xFFFF_FFFF)]
 Position = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 MAX_QUERY_LETTERS = 500
+MAX_HITS = 100
+"""That a typed search may ask for"""
 ShortText = Annotated[str, msgspec.Meta(max_length=MAX_QUERY_LETTERS)]
 Token = Annotated[str, msgspec.Meta(max_length=200)]
 
@@ -106,7 +108,7 @@ class Search(Message, frozen=True, kw_only=True, tag="search"):
 
     id: Count
     query: ShortText
-    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_HITS)] = 10
 
 
 class Feedback(Message, frozen=True, kw_only=True, tag="feedback"):

@@ -25,6 +25,7 @@ from speechsearch.vad import endpointer as vad
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
 from speechsearch.wire.codec import STREAM, AudioFrame, decode_audio, to_pcm
+from speechsearch.wire.cuts import CutMessage, cut_message
 from speechsearch.wire.events import Event, Left, Reply
 from speechsearch.wire.server_session import ServerFacts, ServerSession
 
@@ -169,14 +170,9 @@ class Stream:
         """The session hears of an event as from a client, the client as from a server."""
         if isinstance(event, vad.SpeechStart):
             self._number += 1
-            self._start, onset = event.start_sample + self._origin, event.onset_sample
-            begin = m.SpeechStart(
-                utterance=self._number,
-                start_sample=self._start,
-                onset_sample=onset + self._origin,
-            )
-            yield Reply(self._state("speech", onset + self._origin))
-            yield from self.session.take(begin)
+            self._start = event.start_sample + self._origin
+            yield Reply(self._state("speech", event.onset_sample + self._origin))
+            yield from self.session.take(self._message(event))
         elif isinstance(event, vad.SpeechEnd):
             self._paused_at = None
             if self._is_open:
@@ -185,35 +181,33 @@ class Stream:
             yield from self._within(event)
 
     def _within(self, event: Chunk | vad.Pause | vad.Resume) -> Iterator[Event]:
-        number = self._number
         match event:
             case Chunk(samples, start):
-                frame = AudioFrame(number, start + self._origin, to_pcm(samples))
+                frame = AudioFrame(self._number, start + self._origin, to_pcm(samples))
                 yield from self.session.take_audio(frame)
             case vad.Pause(sample):
                 self._paused_at = sample + self._origin
                 yield Reply(self._state("pause", self._paused_at))
-                yield from self.session.take(m.Pause(utterance=number, sample=self._paused_at))
+                yield from self.session.take(self._message(event))
             case vad.Resume(sample):
                 self._paused_at = None
                 yield Reply(self._state("speech", sample + self._origin))
-                resume = m.Resume(utterance=number, sample=sample + self._origin)
-                yield from self.session.take(resume)
+                yield from self.session.take(self._message(event))
 
     def _end(self, event: vad.SpeechEnd) -> Iterator[Event]:
-        end = m.SpeechEnd(
-            utterance=self._number, end_sample=event.end_sample + self._origin, reason=event.reason
-        )
         yield Reply(
             m.Endpoint(
                 utterance=self._number,
-                end_sample=end.end_sample,
+                end_sample=event.end_sample + self._origin,
                 reason=event.reason,
                 decided_sample=event.decided_sample + self._origin,
                 waited_ms=round((self._clock() - self._arrived_s) * 1000, 3),
             )
         )
-        yield from self.session.take(end)
+        yield from self.session.take(self._message(event))
+
+    def _message(self, event: vad.Event) -> CutMessage:
+        return cut_message(event, self._number, self._origin)
 
     def _state(self, state: Literal["speech", "pause"], sample: int) -> m.Vad:
         return m.Vad(utterance=self._number, state=state, sample=sample, start_sample=self._start)
