@@ -154,6 +154,10 @@ class Endpointer:
         if self._state is _State.PAUSED and pause_sample == self._speech_end:
             self._hangover = min(self._hangover, ms_to_samples(hangover_ms))
 
+    def handed_out(self, sample: int) -> None:
+        """Sound before ``sample`` is an ended utterance's, also what lies behind its endpoint."""
+        self._free_from = max(sample, self._free_from or 0)
+
     def flush(self, sample: int) -> list[Event]:
         """End the open utterance now: no more sound will come."""
         if not self.in_utterance:

@@ -98,6 +98,7 @@ class Segmenter:
                 yield from self._sound_until(heard)
             if isinstance(event, SpeechEnd):
                 yield from self._sound_until(event.decided_sample)
+                self._endpointer.handed_out(self._sent)
             yield event
             if isinstance(event, SpeechStart):
                 self._sent = event.start_sample
