@@ -57,7 +57,8 @@ def proved(state: State, faults: str, now_s: float) -> Decision:
     if faults:
         return _out(state, now_s, CONTROLLER, f"golden utterances: {faults}")
     judge = Judge.fresh(state.plan.shadow)
-    return _moved(state, now_s, CONTROLLER, "golden utterances", phase=Phase.SHADOW, judge=judge)
+    changes = {"phase": Phase.SHADOW, "judge": judge, "paused": state.paused}
+    return _moved(state, now_s, CONTROLLER, "golden utterances", **changes)
 
 
 def heard_by_both(

@@ -94,6 +94,13 @@ def test_a_paused_one_stays_but_still_fails():
     assert controller.tick(resumed, 1001).state.phase is Phase.CANARY
 
 
+def test_a_pause_while_it_proves_itself_holds_on_in_the_shadow():
+    paused = controller.pause(started(), 1, ME).state
+    proved = controller.proved(paused, "", 2).state
+    assert (proved.phase, proved.paused) == (Phase.SHADOW, True)
+    assert controller.tick(hear(proved), 1000).state.phase is Phase.SHADOW
+
+
 def test_a_person_may_shorten_the_wait_but_not_do_without_sessions():
     with pytest.raises(IllegalTransition, match="not enough sessions"):
         controller.promote(shadowed(), 1, ME)
