@@ -95,7 +95,7 @@ def test_a_paused_one_stays_but_still_fails():
 
 
 def test_a_pause_while_it_proves_itself_holds_on_in_the_shadow():
-    paused = controller.pause(started(), 1, ME).state
+    paused = controller.pause(proving(), 1, ME).state
     proved = controller.proved(paused, "", 2).state
     assert (proved.phase, proved.paused) == (Phase.SHADOW, True)
     assert controller.tick(hear(proved), 1000).state.phase is Phase.SHADOW
