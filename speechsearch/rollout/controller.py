@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from speechsearch.errors import IllegalTransition
+from speechsearch.rollout.comparison import Compared
 from speechsearch.rollout.judge import Judge, Verdict
 from speechsearch.rollout.router import Arm
 from speechsearch.rollout.state import Decision, Incident, Phase, Plan, State, Transition
@@ -47,7 +48,8 @@ def start(state: State, version: str, plan: Plan, now_s: float, who: str) -> Dec
     if version in ("", state.champion):
         raise IllegalTransition(f"{version!r} is the champion", hint="Start another version")
     changes = {state.live.other: version, "rollout": f"{version}@{now_s:.3f}", "plan": plan}
-    return _moved(state, now_s, who, "started", phase=Phase.PROVING, crashed_s=(), **changes)
+    fresh = {"crashed_s": (), "compared": Compared(), "seen": 0, "met": 0}
+    return _moved(state, now_s, who, "started", phase=Phase.PROVING, **changes, **fresh)
 
 
 def proved(state: State, faults: str, now_s: float) -> Decision:
@@ -56,6 +58,9 @@ def proved(state: State, faults: str, now_s: float) -> Decision:
         raise IllegalTransition(f"nothing is proving itself: {state.place}", hint="Start a rollout")
     if faults:
         return _out(state, now_s, CONTROLLER, f"golden utterances: {faults}")
+    if state.plan.switch:
+        why = "golden utterances, switched"
+        return _moved(state, now_s, CONTROLLER, why, phase=Phase.WARM, live=state.live.other)
     judge = Judge.fresh(state.plan.shadow)
     changes = {"phase": Phase.SHADOW, "judge": judge, "paused": state.paused}
     return _moved(state, now_s, CONTROLLER, "golden utterances", **changes)
@@ -176,6 +181,9 @@ def _out(state: State, now_s: float, who: str, why: str) -> Decision:
         champion_sessions=judge.champion_sessions if judge else 0,
         challenger_sessions=judge.challenger_sessions if judge else 0,
         evidence=judge.report() if judge else [],
+        compared=state.compared.means,
+        seen=state.seen,
+        met=state.met,
     )
     changes = {thrown: "", "live": thrown.other}
     moved = _moved(state, now_s, who, f"rolled back: {why}", phase=Phase.IDLE, **changes)

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from speechsearch.errors import IllegalTransition
+from speechsearch.rollout.comparison import Compared
 from speechsearch.rollout.judge import (
     CANARY_METRICS,
     SHADOW_METRICS,
@@ -52,6 +53,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Each step lasts at least so long"""
     warm_s: float = 600
     """The old version is kept loaded"""
+    switch: bool = False
+    """Everybody at once, as soon as it has proved itself: for what answers like the champion. No
+    judge is asked; the old version stays warm"""
     crashes: int = 3
     crash_window_s: float = 60
     """So many crashes in so long a time are a crash loop"""
@@ -88,6 +92,12 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     paused: bool = False
     judge: Judge | None = None
     crashed_s: tuple[float, ...] = ()
+    compared: Compared = Compared()
+    """Of this rollout"""
+    seen: int = 0
+    """Sessions that spoke since the rollout began"""
+    met: int = 0
+    """Those of them that the challenger answered at least once"""
 
     @property
     def champion(self) -> str:
@@ -154,6 +164,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     champion_sessions: int
     challenger_sessions: int
     evidence: list[MetricReport]
+    compared: dict[str, float] = {}
+    """Means over the utterances that both have heard"""
+    seen: int = 0
+    met: int = 0
+    """Sessions that spoke since the rollout began, and those that the challenger answered"""
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -40,11 +41,17 @@ NEXT: dict[Stage, frozenset[Stage]] = {
 """What may follow; from ``registered`` straight to ``champion`` only where there is none yet"""
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+Sections = dict[str, dict[str, Any]]
+"""Settings by section and name"""
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One thing a version is made of: settings or a folder, and the sha256 of what it holds."""
 
     name: str
     sha256: str
+    settings: Sections = {}
+    """What makes a server load it"""
 
 
 class Lineage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,6 +88,15 @@ class PipelineVersion(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     @property
+    def settings(self) -> Sections:
+        """Those of all parts."""
+        sections: Sections = {}
+        for part in self.parts.values():
+            for name, values in part.settings.items():
+                sections[name] = {**sections.get(name, {}), **values}
+        return sections
+
+    @property
     def sha256(self) -> str:
         """Hexadecimal, of the parts' sha256 in a row: two versions that answer alike are one."""
         hashes = "\n".join(f"{name} {part.sha256}" for name, part in self.parts.items())
@@ -107,7 +123,7 @@ class PipelineVersion(msgspec.Struct, frozen=True, kw_only=True):
                 )
 
 
-def settings_part(name: str, settings: dict[str, object]) -> Part:
+def settings_part(name: str, settings: Sections) -> Part:
     """A part that is nothing but settings (VAD, decoder, ranking), in whatever order given."""
     canonical = msgspec.json.encode(settings, order="sorted")
-    return Part(name, hashlib.sha256(canonical).hexdigest())
+    return Part(name, hashlib.sha256(canonical).hexdigest(), settings)

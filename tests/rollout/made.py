@@ -5,10 +5,10 @@ from speechsearch.rollout.version import Lineage, Part, PipelineVersion, setting
 
 def version(model="a", parent=""):
     return PipelineVersion(
-        vad=settings_part("silero", {"hangover_ms": 500}),
-        model=Part(f"model-{model}", settings_part("", {"model": model}).sha256),
-        decoder=settings_part("beam", {"width": 8}),
+        vad=settings_part("silero", {"vad": {"hangover_ms": 500}}),
+        model=Part(f"model-{model}", settings_part("", {"asr": {"model": model}}).sha256),
+        decoder=settings_part("beam", {"asr": {"decoder": "beam"}}),
         index=settings_part("books", {}),
-        ranking=settings_part("sound", {"limit": 10}),
+        ranking=settings_part("sound", {"search": {"limit": 10}}),
         lineage=Lineage(data="train.tsv", recipe="scripts/make_model", parent=parent),
     )
