@@ -18,7 +18,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import jiwer
 import numpy as np
 import onnx
 from numpy.typing import NDArray
@@ -28,7 +27,7 @@ from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.folder import ModelFolder, find_model
 from speechsearch.asr.ngram_file import load_ngram
 from speechsearch.asr.onnx import OnnxAcousticModel
-from speechsearch.asr.wer import count_errors, normalise
+from speechsearch.asr.wer import count_errors, disagreement
 from speechsearch.audio.player import read_audio
 from speechsearch.clock import Stopwatch
 from speechsearch.config import default_models_dir
@@ -134,16 +133,6 @@ def numbers(said: str, result: Result, champion: Result) -> dict[str, float]:
         "disagreement": disagreement(champion.text, result.text),
         "top_1_changed": first != top,
     }
-
-
-def disagreement(one: str, other: str) -> float:
-    """Word edits between two readings, as a share of the longer: 0..1."""
-    left, right = normalise(one), normalise(other)
-    longest = max(len(left.split()), len(right.split()))
-    if not left or not right:
-        return float(longest > 0)
-    counted = jiwer.process_words(left, right)
-    return (counted.substitutions + counted.deletions + counted.insertions) / longest
 
 
 def main() -> None:

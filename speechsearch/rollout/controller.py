@@ -86,10 +86,7 @@ def answered(state: State, rollout: str, arm: Arm, session: Mapping[str, float])
 def tick(state: State, now_s: float) -> Decision:
     """What time and evidence make of it; to be asked every few seconds."""
     if state.phase is Phase.WARM and now_s - state.since_s >= state.plan.warm_s:
-        return _moved(
-            state, now_s, CONTROLLER, "the old version is let go", phase=Phase.IDLE,
-            **{state.live.other: ""},
-        )  # fmt: skip
+        return let_go(state, now_s, CONTROLLER, "the old version is let go")
     if state.judge is None:
         return Decision(state)
     verdict = state.judge.verdict
@@ -103,6 +100,13 @@ def tick(state: State, now_s: float) -> Decision:
     if state.paused or not (waited and passed and state.sampled):
         return Decision(state)
     return _on(state, now_s, CONTROLLER, "passed")
+
+
+def let_go(state: State, now_s: float, who: str, why: str) -> Decision:
+    """The old champion is no longer needed, or cannot be had."""
+    if state.phase is not Phase.WARM:
+        raise IllegalTransition(f"no old version is warm: {state.place}", hint="Nothing to do")
+    return _moved(state, now_s, who, why, phase=Phase.IDLE, **{state.live.other: ""})
 
 
 def crashed(state: State, now_s: float) -> Decision:

@@ -43,7 +43,7 @@ class Colour(StrEnum):
         return Colour.GREEN if self is Colour.BLUE else Colour.BLUE
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a version is let in; IllegalTransition where the plan skips the judge."""
 
     shadow_share: int = PARTS // 10

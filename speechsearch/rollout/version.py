@@ -32,13 +32,14 @@ class Stage(StrEnum):
 
 NEXT: dict[Stage, frozenset[Stage]] = {
     Stage.REGISTERED: frozenset({Stage.SHADOW, Stage.CHAMPION}),
-    Stage.SHADOW: frozenset({Stage.CANARY, Stage.ROLLED_BACK}),
+    Stage.SHADOW: frozenset({Stage.CANARY, Stage.CHAMPION, Stage.ROLLED_BACK}),
     Stage.CANARY: frozenset({Stage.CHAMPION, Stage.ROLLED_BACK}),
     Stage.CHAMPION: frozenset({Stage.RETIRED, Stage.ROLLED_BACK}),
     Stage.RETIRED: frozenset({Stage.SHADOW, Stage.CHAMPION}),
     Stage.ROLLED_BACK: frozenset({Stage.SHADOW}),
 }
-"""What may follow; from ``registered`` straight to ``champion`` only where there is none yet"""
+"""What may follow; from ``registered`` straight to ``champion`` only where there is none yet, from
+``shadow`` where a plan says to switch at once"""
 
 
 Sections = dict[str, dict[str, Any]]

@@ -166,8 +166,11 @@ class Answers:
                 outcome = error
             job.work.cpu_s = (time.process_time() - cpu_before_s) / len(due)
             self._settle(job.work, outcome)
-        busy_s, priority = self._clock() - began_s, batch[0].priority
-        loop = batch[0].work.outcome.get_loop()
+        self._account(batch[0], self._clock() - began_s)
+
+    def _account(self, first: Job[Ticket[Any]], busy_s: float) -> None:
+        """Tell the loop how long a batch took."""
+        priority, loop = first.priority, first.work.outcome.get_loop()
         if priority in (Priority.ANSWER, Priority.PAUSE):
             loop.call_soon_threadsafe(self.admission.worked, busy_s)
         if self.watch is not None:

@@ -32,8 +32,8 @@ Latest = asyncio.Future[Answered | None]
 class Seated(Protocol):
     """Which version answers a session; see ``rollout/router.py``."""
 
-    def begin(self) -> Pipeline:
-        """Who hears the utterance that begins now, to its end."""
+    def begin(self, number: int) -> Pipeline:
+        """Who hears an utterance that begins now, to its end."""
         ...
 
     def failed(self, pipeline: Pipeline, error: Exception) -> None:
@@ -68,7 +68,6 @@ class Conversation:
         *,
         partials: bool = True,
         seat: Seated | None = None,
-        clock: Clock = monotonic_s,
     ) -> None:
         """Without a ``seat`` whoever answers by default hears it."""
         self._answers = answers
@@ -77,7 +76,7 @@ class Conversation:
         self._number = 0
         self._metrics = metrics
         self._say = say
-        self._clock = clock
+        self._clock: Clock = monotonic_s
         self._habit = Habit()
         self._speculation: _Speculation | None = None
         self._latest: Latest | None = None
@@ -131,7 +130,7 @@ class Conversation:
         """Who hears an utterance: chosen when it begins."""
         if number != self._number:
             self._number = number
-            self._pipeline = self._seat.begin() if self._seat else self._answers.pipeline
+            self._pipeline = self._seat.begin(number) if self._seat else self._answers.pipeline
         return self._pipeline
 
     def _hearer(self) -> Pipeline:
