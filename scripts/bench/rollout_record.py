@@ -15,13 +15,11 @@ import argparse
 import csv
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from rollout_models import DISTURBERS, disturbed
 
 from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.folder import ModelFolder, find_model
@@ -38,40 +36,6 @@ from speechsearch.types import Entry, Result, Utterance
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 HEALTHY = "healthy"
-NOISE = {"subtle": 0.18, "worse": 0.25, "twin": 0.02, "bad": 0.4}
-"""Standard deviations of the noise, in those of the weights' columns"""
-BROKEN = "broken"
-SEED = 7
-Weights = NDArray[np.int8]
-Disturb = Callable[[Weights, np.random.Generator], Weights]
-
-
-def noised(level: float) -> Disturb:
-    """Adds noise of ``level`` standard deviations of each column."""
-
-    def disturb(weights: Weights, random: np.random.Generator) -> Weights:
-        spread = weights.std(axis=0, keepdims=True) * level
-        moved = weights + random.normal(0, 1, weights.shape) * spread
-        return np.clip(np.rint(moved), -64, 63).astype(np.int8)
-
-    return disturb
-
-
-def shuffled(weights: Weights, random: np.random.Generator) -> Weights:
-    """The same numbers at random places."""
-    return random.permutation(weights.ravel()).reshape(weights.shape)
-
-
-def disturbed(folder: ModelFolder, disturb: Disturb, out: Path) -> OnnxAcousticModel:
-    """The model with every quantised matrix of its encoder disturbed; its graph goes to ``out``."""
-    front, encoder = folder.graph_paths
-    graph, random = onnx.load(encoder), np.random.default_rng(SEED)
-    for tensor in graph.graph.initializer:
-        if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 2:
-            weights = disturb(numpy_helper.to_array(tensor), random)
-            tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
-    onnx.save(graph, out)
-    return OnnxAcousticModel.of_graphs((front, out), folder.info)
 
 
 def table(name: str) -> list[dict[str, str]]:
@@ -145,8 +109,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="arms, by commas, besides the healthy one")
     asked = parser.parse_args()
     folder = find_model("w2v2-starter", [default_models_dir()])
-    disturbers = {**{name: noised(level) for name, level in NOISE.items()}, BROKEN: shuffled}
-    wanted = asked.only.split(",") if asked.only else list(disturbers)
+    wanted = asked.only.split(",") if asked.only else list(DISTURBERS)
     with tempfile.TemporaryDirectory() as scratch:
         recorder = Recorder(folder, Path(scratch), asked.limit)
         speakers = [row["speaker"] for row in recorder.rows]
@@ -155,7 +118,7 @@ def main() -> None:
             model = (
                 OnnxAcousticModel.load(folder)
                 if arm == HEALTHY
-                else disturbed(folder, disturbers[arm], Path(scratch) / f"{arm}.onnx")
+                else disturbed(folder, DISTURBERS[arm], Path(scratch) / f"{arm}.onnx")
             )
             arrays = recorder.record(model)
             found |= {f"{arm}.{name}": values for name, values in arrays.items()}

@@ -21,7 +21,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from speechsearch.config import RolloutOptions
-from speechsearch.errors import MalformedMessage, Unauthorized
+from speechsearch.errors import (
+    CatalogueError,
+    ConfigError,
+    MalformedMessage,
+    ModelError,
+    Unauthorized,
+)
 from speechsearch.rollout import controller
 from speechsearch.rollout.judge import MetricReport, Verdict
 from speechsearch.rollout.state import Decision, Incident, Phase, Plan, State, Transition
@@ -122,12 +128,15 @@ class RolloutRoutes:
                 hint='Send {"changes": {"asr": {"model": "NAME"}}}',
             )
         plan = _plan(asked.plan)
-        version = (
-            self._rollouts.registered(asked.version)
-            if asked.version
-            else await self._rollouts.version_with(asked.changes)
-        )
-        await self._rollouts.start(version, plan, asked.who, asked.card)
+        try:
+            version = (
+                self._rollouts.registered(asked.version)
+                if asked.version
+                else await self._rollouts.version_with(asked.changes)
+            )
+            await self._rollouts.start(version, plan, asked.who, asked.card)
+        except (ConfigError, ModelError, CatalogueError) as error:
+            raise MalformedMessage(error.message, hint=error.hint) from error
         return _json(self._status())
 
     async def act(self, request: Request, verb: str) -> Response:
