@@ -88,7 +88,7 @@ class _Heard:
     """The person spoke again or typed"""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Seat:
     """One session; told of everything that happens in it, after it has happened."""
 
