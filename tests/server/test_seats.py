@@ -8,7 +8,7 @@ import pytest
 
 from speechsearch.errors import SpeechsearchError
 from speechsearch.pipeline import Answered
-from speechsearch.rollout.router import PARTS, Arm, Router, Shares
+from speechsearch.rollout.router import EVERYBODY_AS_BEFORE, PARTS, Arm, Router, Shares
 from speechsearch.server.seats import Seat, Step
 from speechsearch.types import Hit, Hypothesis, Result, Utterance
 from speechsearch.wire import messages as m
@@ -39,7 +39,7 @@ class House:
     live: object = field(default_factory=lambda: version("champion"))
     other: object = field(default_factory=lambda: version("challenger"))
     step: Step = STEP
-    shares: Shares = Shares()
+    shares: Shares = EVERYBODY_AS_BEFORE
     shadow: object = None
     counted: list = field(default_factory=list)
     compared: list = field(default_factory=list)
