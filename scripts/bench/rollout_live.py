@@ -46,7 +46,7 @@ def _loose(metrics: Sequence[Metric]) -> list[dict[str, Any]]:
     return [dict(msgspec.to_builtins(one)) for one in loose]
 
 
-PLAN = {
+PLAN: dict[str, Any] = {
     "shadow_share": PARTS,
     "shadow_hold_s": 20,
     "canary_hold_s": 20,
@@ -55,6 +55,9 @@ PLAN = {
     "shadow": {"metrics": _loose(SHADOW_METRICS), "beta": 0.2, "fewest_sessions": 20},
     "canary": {"metrics": _loose(CANARY_METRICS), "beta": 0.2, "fewest_sessions": 10},
 }
+
+SOON = {**PLAN, "shadow": {**PLAN["shadow"], "beta": 0.5, "fewest_sessions": 4}}
+"""For a slow challenger, which the shadow hears seldom lest it be in anybody's way"""
 
 
 class Bench:
@@ -91,7 +94,8 @@ async def judged(bench: Bench, kind: str, server: Served, champion: str) -> dict
     changes = {"asr": {"model": "w2v2-starter" if kind == "better" else str(bench.model(kind))}}
     async with crowd(bench.people, bench.everything, server.url) as tally:
         before_mb = server.resident_mb
-        status = await admin.post("start", changes=changes, plan=PLAN)
+        plan = SOON if kind == "slow" else PLAN
+        status = await admin.post("start", changes=changes, plan=plan)
         began_s, challenger, places, shown_early = time.perf_counter(), status["challenger"], [], 0
         while status["phase"] in ("proving", "shadow", "canary"):
             if status["place"] not in places:
