@@ -14,12 +14,12 @@ from typing import Protocol
 import numpy as np
 
 from speechsearch.asr import gate
-from speechsearch.asr.beam import BeamDecoder
+from speechsearch.asr.beam import BeamDecoder, Reading
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import AcousticModel
 from speechsearch.clock import Stopwatch
 from speechsearch.errors import ConfigError
-from speechsearch.search.ranking import NOTHING, Ranker, Ranking
+from speechsearch.search.ranking import NOTHING, Ranker, Ranking, query_of
 from speechsearch.search.spelling import spellings
 from speechsearch.search.verdict import Verdict
 from speechsearch.turns import Seam, TurnOptions, is_one
@@ -199,15 +199,20 @@ class Pipeline:
         offset_s = sound.start_sample / SAMPLE_RATE_HZ
         heard = greedy(log_probs, info.vocabulary, info.timing, offset_s)
         verdict = self._gate.judge(heard)
-        self._lap(watch, "hypothesis")
         finder = self.finder()
-        found = self._find(finder.ranker, heard.text, log_probs, verdict, inside)
+        beam = finder.beam if self.options.decoder is Decoder.BEAM else None
+        readings: tuple[Reading, ...] = ()
+        if beam and verdict.is_speech:
+            readings = beam.decode(log_probs, offset_s)
+        self._lap(watch, "hypothesis")
+        asked = heard.text
+        if readings and self.options.search is SearchMode.FULL:
+            asked = query_of(reading.hypothesis.text for reading in readings)
+        found = self._find(finder.ranker, asked, log_probs, verdict, inside)
         self._lap(watch, "search")
-        hypotheses: tuple[Hypothesis, ...] = ()
-        if verdict.is_speech:
-            hypotheses = (heard,)
-            if finder.beam and self.options.decoder is Decoder.BEAM:
-                hypotheses = _readings(finder.beam, log_probs, offset_s, found.hits)
+        if beam and found.hits:
+            readings = _with_titles(beam, log_probs, offset_s, found.hits)
+        hypotheses = _spelt(readings) if readings or not verdict.is_speech else (heard,)
         self._lap(watch, "hypothesis")
         return Result(
             utterance=sound.number,
@@ -238,10 +243,17 @@ class Pipeline:
         self._observer.stage(name, watch.lap(name))
 
 
-def _readings(
+def _with_titles(
     beam: BeamDecoder, log_probs: LogProbs, offset_s: float, hits: Sequence[Hit]
-) -> tuple[Hypothesis, ...]:
-    """What was said, best first: read with the titles that the sound was found to fit."""
+) -> tuple[Reading, ...]:
+    """What was said, read with the titles that the sound was found to fit."""
     titles = [title for hit in hits for title in spellings(hit.title)]
-    best, *others = beam.decode(log_probs, offset_s, beam.bias(titles))
-    return (best.hypothesis, *(replace(reading.hypothesis, words=()) for reading in others))
+    return beam.decode(log_probs, offset_s, beam.bias(titles))
+
+
+def _spelt(readings: Sequence[Reading]) -> tuple[Hypothesis, ...]:
+    """The hypotheses, best first; the times of words are kept of the best alone."""
+    return tuple(
+        replace(reading.hypothesis, words=()) if place else reading.hypothesis
+        for place, reading in enumerate(readings)
+    )
