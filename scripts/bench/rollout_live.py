@@ -59,7 +59,12 @@ PLAN: dict[str, Any] = {
     "canary": {"metrics": _loose(CANARY_METRICS), "beta": 0.2, "fewest_sessions": 10},
 }
 
-SOON = {**PLAN, "shadow": {**PLAN["shadow"], "beta": 0.5, "fewest_sessions": 4}}
+SOON = {
+    **PLAN,
+    "canary_shares": [PARTS * p // 100 for p in (25, 50, 100)],
+    "shadow": {**PLAN["shadow"], "beta": 0.5, "fewest_sessions": 4},
+    "canary": {**PLAN["canary"], "fewest_to_fail": 10},
+}
 """For a slow challenger, which the shadow hears seldom lest it be in anybody's way"""
 
 
