@@ -62,7 +62,7 @@ PLAN: dict[str, Any] = {
 SOON = {
     **PLAN,
     "canary_shares": [PARTS * p // 100 for p in (25, 50, 100)],
-    "shadow": {"metrics": _loose(SHADOW_METRICS, 0.9), "beta": 0.5, "fewest_sessions": 4},
+    "shadow": {**PLAN["shadow"], "fewest_sessions": 10, "fewest_to_fail": 10},
     "canary": {**PLAN["canary"], "fewest_to_fail": 10},
 }
 """For a slow challenger, which the shadow hears seldom lest it be in anybody's way"""
