@@ -132,7 +132,7 @@ class Connection:
             )
         )
 
-    def say(self, message: m.Search | m.Feedback | m.Flush) -> None:
+    def say(self, message: m.Search | m.Feedback | m.Report | m.Flush) -> None:
         """A typed query or what the person did with an answer; dropped while there is no server."""
         self._send(encode_message(message))
 

@@ -11,6 +11,7 @@ import termios
 import tty
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -73,6 +74,7 @@ class _Terminal:
         self._key = TalkKey()
         self._voice = voice
         self._searches = 0
+        self._acted: int | None = None
 
     async def draw(self, live: Live) -> None:
         """Redraw at a steady rate."""
@@ -94,17 +96,27 @@ class _Terminal:
             case "cancel":
                 self._voice.cancel()
                 self._key.talking = False
+                self._tell("abandon")
             case "quit":
                 self.quit.set()
             case Typed(query):
+                self._tell("typed")
                 self._searches += 1
                 self._voice.connection.say(m.Search(id=self._searches, query=query))
             case Opened(hit, utterance):
                 self.screen.notes.append(open_hit(hit))
                 if utterance is not None:
+                    self._acted = utterance
                     self._voice.connection.say(
                         m.Feedback(utterance=utterance, action="click", hit=hit.id)
                     )
+
+    def _tell(self, action: Literal["typed", "abandon"]) -> None:
+        """What becomes of the answer on the screen, once, unless a hit of it was opened."""
+        utterance = self.screen.utterance
+        if utterance is not None and utterance != self._acted:
+            self._acted = utterance
+            self._voice.connection.say(m.Feedback(utterance=utterance, action=action))
 
     def _talk(self) -> None:
         """Let sound pass while the key says so."""
