@@ -17,6 +17,7 @@ OUTSIDE = {
     "client": {*STAGES, "config", "pipeline", "learning", "client"},
     "server": {*STAGES, "config", "pipeline", "turns", "monitoring", "server"},
     "learning": {*STAGES},
+    "replay": {*STAGES, "config", "pipeline", "turns", "monitoring", "learning", "server"},
     "cli_shared": {*STAGES, "config", "client", "server"},
     "cli_eval": {*STAGES, "cli_shared", "client", "learning"},
     "cli": {*STAGES, "config", "cli_shared", "cli_eval", "client", "server"},
