@@ -13,6 +13,7 @@ from rich.table import Table
 
 from speechsearch import __version__
 from speechsearch.cli_eval import evaluate
+from speechsearch.cli_replay import replay
 from speechsearch.cli_shared import (
     Asked,
     DecoderOption,
@@ -40,6 +41,7 @@ app = typer.Typer(
 models_app = typer.Typer(no_args_is_help=True, help="The acoustic models at hand.")
 app.add_typer(models_app, name="models")
 app.command("eval")(evaluate)
+app.command("replay")(replay)
 
 
 def _version(wanted: bool) -> None:

@@ -20,7 +20,8 @@ OUTSIDE = {
     "replay": {*STAGES, "config", "pipeline", "turns", "monitoring", "learning", "server"},
     "cli_shared": {*STAGES, "config", "client", "server"},
     "cli_eval": {*STAGES, "cli_shared", "client", "learning"},
-    "cli": {*STAGES, "config", "cli_shared", "cli_eval", "client", "server"},
+    "cli_replay": {*STAGES, "config", "cli_shared", "learning", "monitoring", "replay"},
+    "cli": {*STAGES, "config", "cli_shared", "cli_eval", "cli_replay", "client", "server"},
     "__main__": {"cli"},
     "__init__": {"client"},
 }
