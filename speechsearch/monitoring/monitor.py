@@ -1,7 +1,7 @@
 """Drift from a stream of observations: windows against the reference, sudden change, alarms.
 
 observation ─► windows of 100 and 500, every 10 ─┐
-            └► Page-Hinkley, ADWIN, each one ────┴─► hysteresis ─► cause ─► alarm
+            └► Page-Hinkley, each one ───────────┴─► hysteresis ─► cause ─► alarm
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from speechsearch.monitoring.distances import Floats
 from speechsearch.monitoring.observation import METRICS, Observation, Versions
 from speechsearch.monitoring.permutation import PermutationOptions, WindowTest
 from speechsearch.monitoring.reference import ReferenceProfile
-from speechsearch.monitoring.sudden import Adwin, PageHinkley, threshold
+from speechsearch.monitoring.sudden import PageHinkley, threshold
 
 MOST_DEVIATIONS = 4.0
 """A value further out counts as this far: one odd utterance is no change"""
@@ -36,8 +36,6 @@ class MonitorOptions:
     """Utterances between two looks at the windows"""
     false_alarms: float = 0.02
     """Share of streams of 1000 utterances in which Page-Hinkley may fire without a change"""
-    adwin_delta: float = 1e-4
-    """ADWIN only warns"""
     test: PermutationOptions = field(default_factory=PermutationOptions)
     alarms: AlarmOptions = field(default_factory=AlarmOptions)
 
@@ -60,7 +58,6 @@ class Monitor:
             self._standard(reference.values), reference.sessions, false_alarms=options.false_alarms
         )
         self._hinkley = [PageHinkley(threshold=limit) for _ in METRICS]
-        self._adwin = [Adwin(delta=options.adwin_delta) for _ in METRICS]
         self._recent: deque[Observation] = deque(maxlen=2 * max(options.windows))
         self._states: dict[str, Hysteresis] = {}
         self._moved: dict[str, int] = {}
@@ -87,11 +84,8 @@ class Monitor:
         standard = self._standard(observation.values()[None, :])[0]
         for n, metric in enumerate(METRICS):
             place = float(standard[n])
-            shrunk = self._adwin[n].update((place / MOST_DEVIATIONS + 1) / 2)
             if self._hinkley[n].update(place):
                 raised[metric.name] = "alert"
-            elif shrunk:
-                raised[metric.name] = "warning"
         new = {name: severity for name, severity in raised.items() if self._rises(name, severity)}
         for name in raised:
             self._moved.setdefault(name, self.count)
