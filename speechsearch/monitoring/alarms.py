@@ -13,7 +13,7 @@ Severity = Literal["warning", "alert"]
 
 @dataclass(frozen=True, slots=True)
 class AlarmOptions:
-    """Thresholds, calibrated by ``scripts/bench_drift``."""
+    """Thresholds: chosen for a family-wise error by permutation, not yet calibrated by replays."""
 
     warning_p: float = 0.05
     alert_p: float = 0.01
