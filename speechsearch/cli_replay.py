@@ -73,13 +73,13 @@ def _hear(traffic: Traffic, settings: Settings, changes: Changes) -> Observed:
     from rich.progress import Progress
 
     from speechsearch.config import cache_dir
-    from speechsearch.replay.cache import ObservationCache
+    from speechsearch.replay.cache import OutcomeCache
     from speechsearch.replay.run import hear_all
 
     total = len(traffic.reference) + len(traffic.before) + len(traffic.after)
     with (
         Progress(console=errors) as progress,
-        ObservationCache(cache_dir() / "replay.sqlite") as cache,
+        OutcomeCache(cache_dir() / "replay.sqlite") as cache,
     ):
         bar = progress.add_task("hearing", total=total)
         return hear_all(

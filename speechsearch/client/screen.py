@@ -33,7 +33,7 @@ class Opened:
     """Answer the hit belongs to, None for a typed query's"""
 
 
-Action = Typed | Opened | Literal["mute", "cancel", "quit"]
+Action = Typed | Opened | Literal["mute", "talk", "cancel", "quit"]
 
 
 @dataclass(slots=True)
@@ -44,6 +44,12 @@ class Screen:
     connection: str = "connecting"
     dbfs: float = SILENCE_DBFS
     muted: bool = False
+    hold: bool = False
+    """Whether a key must be held to talk"""
+    talking: bool = False
+    """Whether it is"""
+    deaf: bool = False
+    """Whether the microphone is gone"""
     speaking: bool = False
     waiting: bool = False
     text: str = ""
@@ -54,12 +60,13 @@ class Screen:
     """The query being typed, None while nobody types"""
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_NOTES))
     _utterance: int | None = None
+    _of_devices: list[str] = field(default_factory=list)
 
     def update(self, event: VoiceEvent) -> None:
         """Show what happened."""
         match event:
             case Level(dbfs, _):
-                self.dbfs = dbfs
+                self.dbfs, self.deaf = dbfs, False
             case vad.SpeechStart() | vad.Resume():
                 self.speaking, self.waiting = True, False
             case vad.Pause():
@@ -72,7 +79,9 @@ class Screen:
                 self._connect(event)
             case m.Error() | GivenUp():
                 self._fail(event)
-            case SourceNotice(message) | m.Warn(message=message):
+            case SourceNotice():
+                self._notice(event)
+            case m.Warn(message=message):
                 self.notes.append(message)
 
     def press(self, key: str) -> Action | None:
@@ -81,6 +90,8 @@ class Screen:
             return self._type(key)
         action: Action | None = None
         match key:
+            case " " if self.hold:
+                action = "talk"
             case " ":
                 self.muted = not self.muted
                 action = "mute"
@@ -129,6 +140,19 @@ class Screen:
             case m.Results():
                 self._utterance, self.timings_ms = None, {}
                 self.text, self.confidence, self.hits = event.query, None, event.hits
+
+    def _notice(self, notice: SourceNotice) -> None:
+        """Show it; that a device works again outdates what was said of devices before."""
+        if notice.interrupts:
+            self.dbfs, self.deaf = SILENCE_DBFS, notice.kind == "lost"
+        if notice.kind in ("returned", "changed", "unmuted"):
+            for outdated in self._of_devices:
+                if outdated in self.notes:
+                    self.notes.remove(outdated)
+            self._of_devices.clear()
+        if notice.message:
+            self.notes.append(notice.message)
+            self._of_devices.append(notice.message)
 
     def _fail(self, event: m.Error | GivenUp) -> None:
         self.waiting = False

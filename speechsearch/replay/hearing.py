@@ -20,7 +20,14 @@ from speechsearch.config import Settings
 from speechsearch.monitoring.observation import HeardPart, Passed
 from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.turns import Habit, allow
-from speechsearch.types import SAMPLE_RATE_HZ, Audio, Chunk, LogProbs, Utterance, ms_to_samples
+from speechsearch.types import (
+    Audio,
+    Chunk,
+    LogProbs,
+    Utterance,
+    ms_to_samples,
+    samples_to_ms,
+)
 from speechsearch.vad.build import build_detector
 from speechsearch.vad.endpointer import Event, Pause, Resume, SpeechEnd, SpeechStart
 from speechsearch.vad.segmenter import Segmenter
@@ -40,8 +47,8 @@ def hear(samples: Audio, pipeline: Pipeline, settings: Settings) -> Passed:
     detector = build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
     segmenter = Segmenter(detector, settings.vad)
     listener = _Listener(pipeline, segmenter)
-    tail_s = 2 * settings.vad.hangover_ms / 1000 + 1.0
-    sound = np.concatenate([samples, noise_floor(samples, round(tail_s * SAMPLE_RATE_HZ))])
+    floor = noise_floor(samples, ms_to_samples(settings.vad.tail_ms))
+    sound = np.concatenate([samples, floor])
     for start in range(0, len(sound), BLOCK_SAMPLES):
         listener.take(segmenter.feed(sound[start : start + BLOCK_SAMPLES]))
     listener.take(segmenter.flush())
@@ -73,7 +80,7 @@ class _Listener:
                 case Pause():
                     self._pause(event)
                 case Resume():
-                    self._habit.add((event.sample - self._paused_at) * 1000 / SAMPLE_RATE_HZ)
+                    self._habit.add(samples_to_ms(event.sample - self._paused_at))
                     self._paused = None
                 case SpeechEnd():
                     self._end(event)
@@ -106,6 +113,8 @@ class _Listener:
             answer = self._answer(event.end_sample)
         self._paused = None
         self._speech_samples += event.end_sample - self._onset
+        if answer.answered.result.continues is not None:
+            self._learn_from(self._answers[-1].answered)
         self._answers.append(self._with_all_sound(answer))
 
     def _answer(self, end_sample: int) -> _Answer:
@@ -125,6 +134,12 @@ class _Listener:
         sound = spoken.whole if before else spoken.alone
         return _Answer(Answered(sound, answer.answered.result), answer.log_probs)
 
+    def _learn_from(self, cut: Answered) -> None:
+        """A pause that cut a sentence is one of the speaker's pauses too."""
+        if cut.result.hypotheses and cut.result.hypotheses[0].words:
+            onset_ms = samples_to_ms(self._start + self._lead)
+            self._habit.add(max(0.0, onset_ms - cut.result.hypotheses[0].words[-1].end_s * 1000))
+
     def _utterance(self) -> Utterance:
         samples = np.concatenate(self._pieces) if self._pieces else np.zeros(0, np.float32)
         return Utterance(self._number, samples, self._start, self._lead)
@@ -133,8 +148,9 @@ class _Listener:
         """The answer before, where this may go on with its sentence."""
         if not self._answers:
             return None
-        earlier = self._answers[-1].answered
-        joined_ms = earlier.utterance.duration_ms + self._utterance().duration_ms
-        follows = earlier.utterance.end_sample == self._start
-        short = joined_ms <= self._pipeline.options.turns.most_joined_ms
-        return earlier if earlier.result.text and follows and short else None
+        earlier, options = self._answers[-1].answered, self._pipeline.options.turns
+        said = earlier.utterance
+        joined_ms = said.duration_ms + self._utterance().duration_ms
+        heard = bool(earlier.result.text) or said.duration_ms <= options.most_unheard_ms
+        follows = said.end_sample == self._start
+        return earlier if heard and follows and joined_ms <= options.most_joined_ms else None

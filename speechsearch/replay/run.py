@@ -11,7 +11,7 @@ from speechsearch.monitoring.alarms import Alarm
 from speechsearch.monitoring.monitor import Monitor, MonitorOptions
 from speechsearch.monitoring.observation import Observation
 from speechsearch.monitoring.reference import ReferenceProfile
-from speechsearch.replay.cache import ObservationCache
+from speechsearch.replay.cache import OutcomeCache
 from speechsearch.replay.changes import Changes
 from speechsearch.replay.ears import Ears
 from speechsearch.replay.traffic import Traffic
@@ -57,7 +57,7 @@ def hear_all(
     traffic: Traffic,
     settings: Settings,
     changes: Changes,
-    cache: ObservationCache,
+    cache: OutcomeCache,
     progress: Callable[[int], None] | None = None,
 ) -> Observed:
     """Hear the traffic, what is not cached in the pipeline; ``progress`` hears how much is done.
@@ -72,7 +72,7 @@ def hear_all(
     for said, ear in ((traffic.reference, ears), (traffic.before, ears), (traffic.after, later)):
         heard: list[Observation] = []
         for one in said:
-            heard.append(ear.observe(one))
+            heard.append(ear.hear(one).observation)
             done += 1
             if progress:
                 progress(done)

@@ -9,10 +9,10 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from speechsearch.asr.beam import BeamDecoder
+from speechsearch.asr.engines import Chosen, engine_for, load_model
 from speechsearch.asr.folder import find_model
 from speechsearch.asr.model import AcousticModel, ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
-from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.config import Settings, cache_dir, default_models_dir
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Finder, Observer, Pipeline, PipelineOptions
@@ -25,6 +25,8 @@ from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
 from speechsearch.server.app import create_app
 from speechsearch.types import Decoder
+from speechsearch.vad.build import build_detector
+from speechsearch.vad.segmenter import Segmenter
 
 ENGLISH = Path("english-words") / "words.npz"
 MOST_THREADS = 2
@@ -61,6 +63,12 @@ def pipeline_options(settings: Settings) -> PipelineOptions:
     )
 
 
+def chosen_engine(settings: Settings) -> Chosen:
+    """What hears by these settings; raises ModelError where it cannot be had."""
+    folder = find_model(settings.asr.model, settings.model_dirs)
+    return engine_for(folder, settings.asr.engine, settings.asr.device)
+
+
 def _beam(settings: Settings, info: ModelInfo, index: Index) -> BeamDecoder:
     """The decoder with the language model that is shipped, and the catalogue's own words.
 
@@ -78,10 +86,12 @@ def _beam(settings: Settings, info: ModelInfo, index: Index) -> BeamDecoder:
 
 def build_app(settings: Settings) -> Starlette:
     """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
-    folder = find_model(settings.asr.model, [settings.models_dir])
-    model = OnnxAcousticModel.load(folder, threads_of(settings))
+    folder = find_model(settings.asr.model, settings.model_dirs)
+    chosen = engine_for(folder, settings.asr.engine, settings.asr.device)
+    model = load_model(folder, chosen, threads_of(settings))
     metrics = Metrics(model.info.label)
-    return create_app(pipeline_of(settings, model, metrics), metrics, settings.server)
+    pipeline = pipeline_of(settings, model, metrics)
+    return create_app(pipeline, metrics, settings.server, lambda: _segmenter(settings))
 
 
 def pipeline_of(
@@ -98,6 +108,13 @@ def pipeline_of(
         return Finder(_ranker(settings, model.info, index), *beams).warm_up()
 
     return Pipeline(model, Live(where, finder).current, options=options, observer=observer)
+
+
+def _segmenter(settings: Settings) -> Segmenter:
+    """A fresh one, as clients with the same settings have it."""
+    chosen = settings.detector
+    detector = build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
+    return Segmenter(detector, settings.vad)
 
 
 def _ranker(settings: Settings, info: ModelInfo, index: Index) -> Ranker:
