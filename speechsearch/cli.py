@@ -13,6 +13,7 @@ from speechsearch import __version__
 from speechsearch.cli_eval import evaluate
 from speechsearch.cli_models import models_app
 from speechsearch.cli_query import query
+from speechsearch.cli_replay import replay
 from speechsearch.cli_shared import (
     DEVICES,
     Asked,
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.command("query")(query)
 app.command("eval")(evaluate)
+app.command("replay")(replay)
 
 
 def _version(wanted: bool) -> None:

@@ -11,11 +11,11 @@ from starlette.applications import Starlette
 from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.engines import Chosen, engine_for, load_model
 from speechsearch.asr.folder import find_model
-from speechsearch.asr.model import ModelInfo
+from speechsearch.asr.model import AcousticModel, ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
 from speechsearch.config import Settings, cache_dir, default_models_dir
 from speechsearch.monitoring.metrics import Metrics
-from speechsearch.pipeline import Finder, Pipeline, PipelineOptions
+from speechsearch.pipeline import Finder, Observer, Pipeline, PipelineOptions
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import SCHEMA_VERSION, build_index
 from speechsearch.search.index import Index
@@ -86,11 +86,19 @@ def _beam(settings: Settings, info: ModelInfo, index: Index) -> BeamDecoder:
 
 def build_app(settings: Settings) -> Starlette:
     """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
-    options = pipeline_options(settings)
     folder = find_model(settings.asr.model, settings.model_dirs)
     chosen = engine_for(folder, settings.asr.engine, settings.asr.device)
     model = load_model(folder, chosen, threads_of(settings))
     metrics = Metrics(model.info.label)
+    pipeline = pipeline_of(settings, model, metrics)
+    return create_app(pipeline, metrics, settings.server, lambda: _segmenter(settings))
+
+
+def pipeline_of(
+    settings: Settings, model: AcousticModel, observer: Observer | None = None
+) -> Pipeline:
+    """The path of an utterance with ``model``; raises ConfigError, SearchIndexError."""
+    options = pipeline_options(settings)
     where = Path(settings.search.index) if settings.search.index else demo_index()
     beams: list[BeamDecoder] = []
 
@@ -99,8 +107,7 @@ def build_app(settings: Settings) -> Starlette:
             beams.append(_beam(settings, model.info, index))
         return Finder(_ranker(settings, model.info, index), *beams).warm_up()
 
-    pipeline = Pipeline(model, Live(where, finder).current, options=options, observer=metrics)
-    return create_app(pipeline, metrics, settings.server, lambda: _segmenter(settings))
+    return Pipeline(model, Live(where, finder).current, options=options, observer=observer)
 
 
 def _segmenter(settings: Settings) -> Segmenter:
