@@ -6,6 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from speechsearch.wire import messages as m
 
+LONGEST = m.MAX_QUERY_LETTERS
+"""Letters of a name"""
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -34,7 +37,13 @@ class Reporter:
         """The server greeted: what the sound comes from."""
         self._connections += 1
         self.wanted = ready.reports
-        return m.Report(**self._names(microphone)) if self.wanted else None
+        if not self.wanted:
+            return None
+        return m.Report(
+            client=self.client[:LONGEST],
+            microphone=microphone[:LONGEST],
+            detector=self.detector[:LONGEST],
+        )
 
     def device_changed(self) -> None:
         """The source is another one, or came back."""
@@ -53,7 +62,9 @@ class Reporter:
         )
         told, self._told = self._told, now
         return m.Report(
-            **self._names(microphone),
+            client=self.client[:LONGEST],
+            microphone=microphone[:LONGEST],
+            detector=self.detector[:LONGEST],
             utterance=utterance,
             endpoint_ms=max(0.0, timings_ms["endpoint"]),
             network_ms=max(0.0, timings_ms["network"]),
@@ -64,11 +75,3 @@ class Reporter:
             device_changes=now.device_changes - told.device_changes,
             reconnects=now.reconnects - told.reconnects,
         )
-
-    def _names(self, microphone: str) -> dict[str, str]:
-        limit = m.MAX_QUERY_LETTERS
-        return {
-            "client": self.client[:limit],
-            "microphone": microphone[:limit],
-            "detector": self.detector[:limit],
-        }

@@ -121,7 +121,7 @@ class SyncClient:
         self._call(self._client.opened(answer, hit))
 
     def gave_up(self, answer: Answer, *, typed: bool = False) -> None:
-        """Tell the server that the person wants none of these hits; ``typed``: they type instead."""
+        """Tell the server that no hit is wanted; ``typed``: the person types instead."""
         self._call(self._client.gave_up(answer, typed=typed))
 
     def _iterate(self, events: AsyncGenerator[Event, None]) -> Iterator[Event]:

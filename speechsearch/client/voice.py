@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from speechsearch.audio.source import Block, Source, SourceNotice
 from speechsearch import __version__
+from speechsearch.audio.source import Block, Source, SourceNotice
 from speechsearch.client.connection import Connection, ConnectionState, GivenUp
 from speechsearch.client.reporting import Reporter, Totals
 from speechsearch.clock import Clock, monotonic_s
@@ -231,7 +231,11 @@ class Voice:
                 self._events.put_nowait(answer)
                 self._report(answer)
             if isinstance(event, m.Ready):
-                self._tell(self._reporter.connected(event, self.source.name))
+                self._tell(self._reporter.connected(event, self._microphone))
+
+    @property
+    def _microphone(self) -> str:
+        return self.source.name if self.live else "recording"
 
     def _report(self, answer: Answer) -> None:
         """What only this side knows of an answer."""
@@ -239,7 +243,7 @@ class Voice:
             return
         totals = Totals(self.captured_samples, self._sent_samples, self.source.overruns)
         self._tell(
-            self._reporter.answered(answer.utterance, answer.timings_ms, self.source.name, totals)
+            self._reporter.answered(answer.utterance, answer.timings_ms, self._microphone, totals)
         )
 
     def _tell(self, report: m.Report | None) -> None:

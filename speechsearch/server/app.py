@@ -19,8 +19,10 @@ from speechsearch.clock import Stopwatch
 from speechsearch.config import ServerOptions
 from speechsearch.errors import MalformedMessage, SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
+from speechsearch.monitoring.watch import Watch
 from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers
+from speechsearch.server.dashboard import dashboard_routes
 from speechsearch.server.faults import failed, no_route
 from speechsearch.server.guard import Guard, check_token
 from speechsearch.server.openapi import openapi
@@ -95,14 +97,15 @@ def create_app(
     metrics: Metrics,
     options: ServerOptions,
     segmenter: Callable[[], Segmenter],
+    watch: Watch | None = None,
 ) -> Starlette:
     """The app around one pipeline; ``app.state.sockets`` drains it.
 
     ``segmenter`` makes one for each recording that is sent in whole, and for each session whose
-    utterances the server finds.
+    utterances the server finds; ``watch`` is told of all live traffic.
     """
     answers = Answers(pipeline, metrics, options)
-    sockets = Sockets(answers, metrics, options, segmenter)
+    sockets = Sockets(answers, metrics, options, segmenter, watch)
     http = Http(answers, metrics, sockets, options.token)
     transcriptions = Transcriptions(answers, metrics, options, segmenter, lambda: sockets.draining)
 
@@ -110,8 +113,13 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         answers.admission.newcomer_load = await asyncio.to_thread(_presumed_load, pipeline)
         http.warm = True
+        if watch:
+            watch.gauges["queued"] = lambda: answers.waiting
+            watch.start()
         yield
         answers.close()
+        if watch:
+            await asyncio.to_thread(watch.close)
 
     app = Starlette(
         routes=[
@@ -123,6 +131,7 @@ def create_app(
             Route("/v1/transcriptions", transcriptions, methods=["POST"]),
             Route("/openapi.json", openapi),
             *page_routes(),
+            *dashboard_routes(watch, options.token),
         ],
         exception_handlers={SpeechsearchError: failed, HTTPException: no_route},
         middleware=[Middleware(Guard, options=options)],

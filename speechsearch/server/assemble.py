@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -13,8 +16,17 @@ from speechsearch.asr.engines import Chosen, engine_for, load_model
 from speechsearch.asr.folder import find_model
 from speechsearch.asr.model import AcousticModel, ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
-from speechsearch.config import Settings, cache_dir, default_models_dir
+from speechsearch.config import (
+    PRIVATE_SERVER_ENV,
+    Settings,
+    cache_dir,
+    data_dir,
+    default_models_dir,
+)
+from speechsearch.errors import FolderInUse
 from speechsearch.monitoring.metrics import Metrics
+from speechsearch.monitoring.watch import Watch
+from speechsearch.monitoring.witness import Facts
 from speechsearch.pipeline import Finder, Observer, Pipeline, PipelineOptions
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import SCHEMA_VERSION, build_index
@@ -24,6 +36,7 @@ from speechsearch.search.ranking import Ranker, RankingOptions
 from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
 from speechsearch.server.app import create_app
+from speechsearch.server.observing import Catalogue, Costed
 from speechsearch.types import Decoder
 from speechsearch.vad.build import build_detector
 from speechsearch.vad.segmenter import Segmenter
@@ -91,7 +104,25 @@ def build_app(settings: Settings) -> Starlette:
     model = load_model(folder, chosen, threads_of(settings))
     metrics = Metrics(model.info.label)
     pipeline = pipeline_of(settings, model, metrics)
-    return create_app(pipeline, metrics, settings.server, lambda: _segmenter(settings))
+    cost = Costed()
+    watch = _watch(settings, pipeline, metrics, cost) if settings.monitoring.enabled else None
+    segmenter = partial(_segmenter, settings, cost)
+    return create_app(pipeline, metrics, settings.server, segmenter, watch)
+
+
+def _watch(settings: Settings, pipeline: Pipeline, metrics: Metrics, cost: Costed) -> Watch:
+    """The observer; a private server, which ends with its client, keeps no history."""
+    options = settings.monitoring
+    if options.folder is None and not os.environ.get(PRIVATE_SERVER_ENV):
+        options = replace(options, folder=data_dir() / "monitoring")
+    facts = Facts(pipeline.model.info, Catalogue(pipeline.finder), metrics.registry)
+    try:
+        watch = Watch(facts, options)
+    except FolderInUse as error:
+        logging.getLogger("speechsearch.monitoring").warning("no history is kept: %s", error)
+        watch = Watch(facts, replace(options, folder=None))
+    watch.gauges["vad_cpu_share"] = cost.share
+    return watch
 
 
 def pipeline_of(
@@ -110,11 +141,11 @@ def pipeline_of(
     return Pipeline(model, Live(where, finder).current, options=options, observer=observer)
 
 
-def _segmenter(settings: Settings) -> Segmenter:
+def _segmenter(settings: Settings, cost: Costed) -> Segmenter:
     """A fresh one, as clients with the same settings have it."""
     chosen = settings.detector
     detector = build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
-    return Segmenter(detector, settings.vad)
+    return Segmenter(cost.wrap(detector), settings.vad)
 
 
 def _ranker(settings: Settings, info: ModelInfo, index: Index) -> Ranker:

@@ -30,6 +30,8 @@ class Held:
     """Where the server finds the utterances itself"""
     send_text: SendText | None = None
     detached_s: float = 0.0
+    pauses: int = 0
+    """In the utterance being spoken, that went on"""
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def settle(self) -> None:
