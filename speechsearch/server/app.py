@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -34,6 +36,9 @@ from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire.address import SOCKET_PATH
 from speechsearch.wire.messages import MAX_HITS, MAX_QUERY_LETTERS
 from speechsearch.wire.objects import SearchObject
+
+if TYPE_CHECKING:
+    from speechsearch.server.rollouts import Rollouts
 
 
 class Http:
@@ -79,6 +84,14 @@ class Http:
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What looks on: other versions that answer some, the observer of all live traffic."""
+
+    rollouts: Rollouts | None = None
+    watch: Watch | None = None
+
+
 def _presumed_load(pipeline: Pipeline) -> float:
     """Warm up, and measure what share of the model's time an average speaker takes.
 
@@ -97,26 +110,31 @@ def create_app(
     metrics: Metrics,
     options: ServerOptions,
     segmenter: Callable[[], Segmenter],
-    watch: Watch | None = None,
+    beside: Beside | None = None,
 ) -> Starlette:
     """The app around one pipeline; ``app.state.sockets`` drains it.
 
     ``segmenter`` makes one for each recording that is sent in whole, and for each session whose
-    utterances the server finds; ``watch`` is told of all live traffic.
+    utterances the server finds.
     """
     answers = Answers(pipeline, metrics, options)
+    beside = beside or Beside()
+    rollouts, watch = beside.rollouts, beside.watch
     sockets = Sockets(answers, metrics, options, segmenter, watch)
+    if rollouts:
+        sockets.seat = rollouts.attach(answers, metrics)
     http = Http(answers, metrics, sockets, options.token)
     transcriptions = Transcriptions(answers, metrics, options, segmenter, lambda: sockets.draining)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         answers.admission.newcomer_load = await asyncio.to_thread(_presumed_load, pipeline)
-        http.warm = True
         if watch:
             watch.gauges["queued"] = lambda: answers.waiting
             watch.start()
-        yield
+        async with rollouts.running() if rollouts else nullcontext():
+            http.warm = True
+            yield
         answers.close()
         if watch:
             await asyncio.to_thread(watch.close)
@@ -130,6 +148,7 @@ def create_app(
             Route("/v1/search", http.search),
             Route("/v1/transcriptions", transcriptions, methods=["POST"]),
             Route("/openapi.json", openapi),
+            *(rollouts.routes() if rollouts else ()),
             *page_routes(),
             *dashboard_routes(watch, options.token),
         ],

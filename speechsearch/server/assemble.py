@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from starlette.applications import Starlette
 
 from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.engines import Chosen, engine_for, load_model
-from speechsearch.asr.folder import find_model
+from speechsearch.asr.folder import ModelFolder, find_model
 from speechsearch.asr.model import AcousticModel, ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
 from speechsearch.config import (
@@ -24,6 +25,7 @@ from speechsearch.config import (
     default_models_dir,
 )
 from speechsearch.errors import FolderInUse
+from speechsearch.monitoring.detecting import Costed
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.monitoring.watch import Watch
 from speechsearch.monitoring.witness import Facts
@@ -35,8 +37,10 @@ from speechsearch.search.live import Live
 from speechsearch.search.ranking import Ranker, RankingOptions
 from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
-from speechsearch.server.app import create_app
-from speechsearch.server.observing import Catalogue, Costed
+from speechsearch.server.app import Beside, create_app
+from speechsearch.server.observing import Catalogue
+from speechsearch.server.rollout_files import open_rollout_files
+from speechsearch.server.versions import HEARING, Loaded, champion_settings
 from speechsearch.types import Decoder
 from speechsearch.vad.build import build_detector
 from speechsearch.vad.segmenter import Segmenter
@@ -98,21 +102,86 @@ def _beam(settings: Settings, info: ModelInfo, index: Index) -> BeamDecoder:
 
 
 def build_app(settings: Settings) -> Starlette:
-    """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
-    folder = find_model(settings.asr.model, settings.model_dirs)
-    chosen = engine_for(folder, settings.asr.engine, settings.asr.device)
-    model = load_model(folder, chosen, threads_of(settings))
-    metrics = Metrics(model.info.label)
-    pipeline = pipeline_of(settings, model, metrics)
-    cost = Costed()
-    watch = _watch(settings, pipeline, metrics, cost) if settings.monitoring.enabled else None
-    segmenter = partial(_segmenter, settings, cost)
-    return create_app(pipeline, metrics, settings.server, segmenter, watch)
+    """Load everything that ``settings`` name, or where versions are rolled out the champion.
+
+    Raises ConfigError, ModelError, SearchIndexError, RolloutError.
+    """
+    pipeline_options(settings)
+    files = open_rollout_files(settings)
+    if files is None:
+        metrics = Metrics(_model_folder(settings).info.label)
+        live = load(settings, metrics)
+        beside = Beside(watch=_watch(settings, live.pipeline, metrics))
+        return create_app(live.pipeline, metrics, settings.server, live.segmenter, beside)
+    from speechsearch.server.rollouts import Rollouts
+
+    champion = champion_settings(settings, files)
+    metrics = Metrics(_model_folder(champion).info.label)
+    live = load(champion, metrics)
+    make = partial(load, metrics=metrics)
+    rollouts = Rollouts(settings, files, live, make, index_folder)
+    beside = Beside(rollouts, _watch(champion, live.pipeline, metrics))
+    return create_app(live.pipeline, metrics, settings.server, rollouts.segmenter, beside)
 
 
-def _watch(settings: Settings, pipeline: Pipeline, metrics: Metrics, cost: Costed) -> Watch:
+def index_folder(settings: Settings) -> Path:
+    """The index that is searched by these settings."""
+    return Path(settings.search.index) if settings.search.index else demo_index()
+
+
+def _model_folder(settings: Settings) -> ModelFolder:
+    return find_model(settings.asr.model, settings.model_dirs)
+
+
+def load(settings: Settings, metrics: Metrics, beside: Loaded | None = None) -> Loaded:
+    """A version ready to answer; what it has in common with the one ``beside`` is there once.
+
+    Raises ConfigError, ModelError, SearchIndexError.
+    """
+    options, folder = pipeline_options(settings), _model_folder(settings)
+    alike = beside and all(
+        getattr(beside.settings.asr, name) == getattr(settings.asr, name) for name in HEARING
+    )
+    if beside and alike:
+        model = beside.pipeline.model
+    else:
+        chosen = engine_for(folder, settings.asr.engine, settings.asr.device)
+        model = load_model(folder, chosen, threads_of(settings))
+    same_letters = beside and beside.pipeline.model.info.vocabulary == model.info.vocabulary
+    if beside and same_letters and beside.shares_finder_with(settings):
+        find = beside.pipeline.finder
+    else:
+        find = _finder(settings, options, model.info)
+    pipeline = Pipeline(model, find, options=options, observer=metrics.of_model(model.info.label))
+    return Loaded(settings, pipeline, partial(_segmenter, settings, metrics.detecting))
+
+
+def _finder(settings: Settings, options: PipelineOptions, info: ModelInfo) -> Callable[[], Finder]:
+    beams: list[BeamDecoder] = []
+
+    def finder(index: Index) -> Finder:
+        if not beams and options.decoder is Decoder.BEAM:
+            beams.append(_beam(settings, info, index))
+        return Finder(_ranker(settings, info, index), *beams).warm_up()
+
+    return Live(index_folder(settings), finder).current
+
+
+def pipeline_of(
+    settings: Settings, model: AcousticModel, observer: Observer | None = None
+) -> Pipeline:
+    """The path of an utterance with ``model``; raises ConfigError, SearchIndexError."""
+    options = pipeline_options(settings)
+    return Pipeline(
+        model, _finder(settings, options, model.info), options=options, observer=observer
+    )
+
+
+def _watch(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> Watch | None:
     """The observer; a private server, which ends with its client, keeps no history."""
     options = settings.monitoring
+    if not options.enabled:
+        return None
     if options.folder is None and not os.environ.get(PRIVATE_SERVER_ENV):
         options = replace(options, folder=data_dir() / "monitoring")
     facts = Facts(pipeline.model.info, Catalogue(pipeline.finder), metrics.registry)
@@ -121,24 +190,8 @@ def _watch(settings: Settings, pipeline: Pipeline, metrics: Metrics, cost: Coste
     except FolderInUse as error:
         logging.getLogger("speechsearch.monitoring").warning("no history is kept: %s", error)
         watch = Watch(facts, replace(options, folder=None))
-    watch.gauges["vad_cpu_share"] = cost.share
+    watch.gauges["vad_cpu_share"] = metrics.detecting.share
     return watch
-
-
-def pipeline_of(
-    settings: Settings, model: AcousticModel, observer: Observer | None = None
-) -> Pipeline:
-    """The path of an utterance with ``model``; raises ConfigError, SearchIndexError."""
-    options = pipeline_options(settings)
-    where = Path(settings.search.index) if settings.search.index else demo_index()
-    beams: list[BeamDecoder] = []
-
-    def finder(index: Index) -> Finder:
-        if not beams and options.decoder is Decoder.BEAM:
-            beams.append(_beam(settings, model.info, index))
-        return Finder(_ranker(settings, model.info, index), *beams).warm_up()
-
-    return Pipeline(model, Live(where, finder).current, options=options, observer=observer)
 
 
 def _segmenter(settings: Settings, cost: Costed) -> Segmenter:
