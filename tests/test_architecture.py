@@ -27,11 +27,13 @@ OUTSIDE = {
     "cli_replay": {*STAGES, "config", "cli_shared", "learning", "monitoring", "replay"},
     "cli_automation": {*STAGES, "cli_shared", "client"},
     "cli_rollout": {*STAGES, "config", "cli_shared", "server"},
+    "cli_alarms": {*STAGES, "config", "cli_shared", "monitoring"},
     "cli": {
         *STAGES,
         "config",
         "cli_shared",
         "cli_automation",
+        "cli_alarms",
         "cli_eval",
         "cli_models",
         "cli_query",

@@ -32,7 +32,7 @@ class Exposition:
     def add(self, name: str, value: float, vad: str) -> None:
         """A value of a series, in the series' unit."""
         metric = self._metrics[name].labels(*self._labels, vad_label(vad))
-        scaled = value * BY_NAME[name].scale
+        scaled = BY_NAME[name].based(value)
         if isinstance(metric, Counter):
             metric.inc(scaled)
         else:

@@ -57,7 +57,6 @@ class Reported:
 class Failed:
     """Something was refused with a wire code."""
 
-    session: str
     code: str
 
 

@@ -21,6 +21,10 @@ BUCKETS_S = (
 700 ms for large models, and finer steps between."""
 
 
+FLOOR_DB = 100.0
+"""Added to levels in Prometheus"""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One number of each utterance (or of each minute), and how it is summed up."""
@@ -41,6 +45,8 @@ class Series:
         base = self.name.removesuffix("_ms") + "_seconds" if self.in_ms else self.name
         if base.endswith("_mb"):
             base = base.removesuffix("_mb") + "_bytes"
+        if self.unit == "dBFS":
+            base += f"_plus_{FLOOR_DB:.0f}"
         return f"speechsearch_live_{base}"
 
     @property
@@ -48,10 +54,12 @@ class Series:
         """Whether it is a time in milliseconds."""
         return self.name.endswith("_ms")
 
-    @property
-    def scale(self) -> float:
-        """What makes it one in Prometheus' base units."""
-        return 1e-3 if self.in_ms else 1e6 if self.name.endswith("_mb") else 1.0
+    def based(self, value: float) -> float:
+        """A value in Prometheus' base units, never below 0: a sum that falls looks like a reset."""
+        if self.unit == "dBFS":
+            value += FLOOR_DB
+        scale = 1e-3 if self.in_ms else 1e6 if self.name.endswith("_mb") else 1.0
+        return max(0.0, value * scale)
 
 
 def _times(stage: str, names: Mapping[str, tuple[str, float]]) -> tuple[Series, ...]:

@@ -199,7 +199,7 @@ class Sockets:
                         self._sessions.drop(held)
                     if error.fatal or errors > MAX_ERRORS:
                         raise
-                    self._refuse(held, error.code)
+                    self._refuse(error.code)
                     await held.send(error_message(error))
         finally:
             if send_text is not None:
@@ -269,11 +269,11 @@ class Sockets:
             self._metrics.stage("wait", wait_ms)
             self._metrics.answered(answered.utterance, answered.result)
         except SpeechsearchError as error:
-            self._refuse(held, error.code)
+            self._refuse(error.code)
             answer = error_message(error, number)
         except Exception:
             logging.exception("utterance %d of session %s failed", number, held.session.id)
-            self._refuse(held, SpeechsearchError.code)
+            self._refuse(SpeechsearchError.code)
             failed = SpeechsearchError(
                 "the server failed on this utterance", hint="Say it again; its log has the cause"
             )
@@ -288,9 +288,9 @@ class Sockets:
         if answered:
             self._watch.put(heard(held, ended, answered, wait_ms, pauses))
 
-    def _refuse(self, held: Held, code: str) -> None:
+    def _refuse(self, code: str) -> None:
         self._metrics.refused(code)
-        self._watch.put(seen.Failed(held.session.id, code))
+        self._watch.put(seen.Failed(code))
 
     async def _search(self, held: Held, query: m.Search) -> None:
         hits, timings_ms = await self._answers.search(query.query, query.limit)
@@ -313,7 +313,7 @@ class Sockets:
         task.add_done_callback(self._tasks.discard)
 
     async def _close(self, socket: WebSocket, error: SpeechsearchError) -> None:
-        self._metrics.refused(error.code)
+        self._refuse(error.code)
         try:
             await socket.send_text(encode_message(error_message(error, fatal=True)))
         except (RuntimeError, OSError, WebSocketDisconnect):

@@ -106,7 +106,7 @@ def test_a_wait_over_the_budget_is_slow():
 
 def test_what_is_refused_counts_and_broken_sound_apart():
     seen = Seen()
-    seen.take(heard(1), Failed("s", "deadline"), Failed("s", "sample_position"))
+    seen.take(heard(1), Failed("deadline"), Failed("sample_position"))
     assert seen.mean("failed") == pytest.approx(2 / 3)
     assert seen.mean("bad_audio") == 0.5
 

@@ -17,7 +17,6 @@ from tests.serving import serving
 
 DASHBOARD = FILES.parent / "dashboard_files"
 LIVE = "[data-state=live]"
-FAST = {"SPEECHSEARCH_MONITORING__CHECK_S": "0.5"}
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +26,14 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def spoken_to(fixtures):
+def spoken_to(fixtures, tmp_path_factory):
     """A server with some traffic, whose null transcripts alarm at once."""
-    strict = json.dumps(
-        {"null_transcript": {"alert": 0.3, "warning": 0.1, "clear": 0.05, "least": 3}}
+    config = tmp_path_factory.mktemp("settings") / "speechsearch.toml"
+    config.write_text(
+        "[monitoring]\ncheck_s = 0.5\n[monitoring.thresholds.null_transcript]\n"
+        "alert = 0.3\nwarning = 0.1\nclear = 0.05\nleast = 3\n"
     )
-    with serving(**FAST, SPEECHSEARCH_MONITORING__THRESHOLDS=strict) as server:
+    with serving(SPEECHSEARCH_CONFIG=str(config)) as server:
         asyncio.run(speak(server, [one.path for one in fixtures.queries[:4]]))
         yield server
 
