@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx
@@ -34,8 +35,14 @@ def spoken_to(fixtures, tmp_path_factory):
         "alert = 0.3\nwarning = 0.1\nclear = 0.05\nleast = 3\n"
     )
     with serving(SPEECHSEARCH_CONFIG=str(config)) as server:
-        asyncio.run(speak(server, [one.path for one in fixtures.queries[:4]]))
+        in_a_thread(speak(server, [one.path for one in fixtures.queries[:4]]))
         yield server
+
+
+def in_a_thread(work):
+    """Playwright keeps a loop running in ours."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 async def speak(server, paths):
@@ -87,7 +94,7 @@ def test_an_alarm_appears_is_looked_after_and_silenced(browser, spoken_to):
 def test_empty_transcripts_alarm_and_the_stage_turns_red(browser, spoken_to, fixtures):
     with opened(browser, f"{spoken_to.http}/dashboard", wait=LIVE) as page:
         noises = [one.path for one in fixtures.empty]
-        asyncio.run(send_as_speech(spoken_to, noises * 3))
+        in_a_thread(send_as_speech(spoken_to, noises * 3))
         page.locator("#in-force li[data-rule=null_transcript]").wait_for()
         page.locator("#pipeline [data-stage=asr][data-health=alert]").wait_for()
 
