@@ -1,0 +1,103 @@
+"""The verb ``replay``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speechsearch.cli_shared import Asked, IndexOption, ModelOption, errors, output, reports
+
+if TYPE_CHECKING:
+    from speechsearch.config import Settings
+    from speechsearch.replay.changes import Changes
+    from speechsearch.replay.run import Observed, Replayed
+    from speechsearch.replay.traffic import Traffic
+
+
+@reports
+def replay(
+    before: Annotated[Path, typer.Option("--before", metavar="TABLE", help="Traffic as it was")],
+    after: Annotated[
+        Path | None, typer.Option(metavar="TABLE", help="From the change on [more of --before]")
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="What is usual [half the speakers of --before]"),
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="snr=5|gain=-20|band=300-3400|clip=0.1|vad=ENGINE:LEVEL|catalogue=DIR",
+            help="What alters from the change on; a ramp: snr=30..5/1000; repeatable",
+        ),
+    ] = None,
+    n_before: Annotated[
+        int | None, typer.Option("--n-before", min=0, help="Utterances before it [all]")
+    ] = None,
+    n_after: Annotated[
+        int | None, typer.Option("--n-after", min=0, help="Utterances after it [all]")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Shuffles speakers, then rows")] = 0,
+    index: IndexOption = "",
+    model: ModelOption = "",
+    json_out: Annotated[
+        Path | None, typer.Option("--json", metavar="OUT", help="Write the alarms as JSON")
+    ] = None,
+) -> None:
+    """Play recorded traffic to the monitor, faster than real time, and say what it notices.
+
+    Example: speechsearch replay --before adults.tsv --after children.tsv --json alarms.json
+    """
+    from speechsearch.learning.table import read_table
+    from speechsearch.replay.changes import parse_changes
+    from speechsearch.replay.run import replay as watch
+    from speechsearch.replay.traffic import Lengths, Tables, arrange
+
+    changes = parse_changes(change or [])
+    tables = Tables(
+        read_table(before),
+        read_table(after) if after else None,
+        read_table(reference) if reference else None,
+    )
+    traffic = arrange(tables, Lengths(n_before, n_after), changes, seed)
+    replayed = watch(_hear(traffic, Asked(index, model).settings(), changes))
+    _show(replayed)
+    if json_out:
+        json_out.write_text(json.dumps(replayed.report(), indent=1, ensure_ascii=False))
+
+
+def _hear(traffic: Traffic, settings: Settings, changes: Changes) -> Observed:
+    from rich.progress import Progress
+
+    from speechsearch.config import cache_dir
+    from speechsearch.replay.cache import OutcomeCache
+    from speechsearch.replay.run import hear_all
+
+    total = len(traffic.reference) + len(traffic.before) + len(traffic.after)
+    with (
+        Progress(console=errors) as progress,
+        OutcomeCache(cache_dir() / "replay.sqlite") as cache,
+    ):
+        bar = progress.add_task("hearing", total=total)
+        return hear_all(
+            traffic, settings, changes, cache, lambda done: progress.update(bar, completed=done)
+        )
+
+
+def _show(replayed: Replayed) -> None:
+    from rich.table import Table
+
+    table = Table("utterance", "severity", "metric", "stage", "cause", box=None)
+    report = replayed.report()
+    for alarm in report["alarms"]:
+        words = (alarm["severity"], alarm["metric"], alarm["stage"], alarm["cause"])
+        table.add_row(f"{alarm['at_utterance']:+d}", *words)
+    output.print(
+        f"{replayed.n_before} utterances before the change, {replayed.n_after} after it: "
+        f"{len(replayed.alarms)} alarms"
+    )
+    if replayed.alarms:
+        output.print(table)

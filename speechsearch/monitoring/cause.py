@@ -1,0 +1,137 @@
+"""Why a metric moved: what changed before it, or what moved first further up the path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from speechsearch.monitoring.distances import Floats
+from speechsearch.monitoring.observation import BY_NAME, METRICS, STAGES
+
+CHANGED_AT: Mapping[str, str] = {
+    "microphone": "capture",
+    "client": "capture",
+    "vad": "vad",
+    "model": "asr",
+    "catalogue": "search",
+}
+"""The stage that a version belongs to"""
+COLUMN = {metric.name: n for n, metric in enumerate(METRICS)}
+EXPLAINS = 0.5
+"""A change explains a metric that moved, since then, by this share of its way from the reference"""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionChange:
+    """At an utterance something else came into force."""
+
+    at: int
+    what: str
+    old: str
+    new: str
+
+    @property
+    def words(self) -> str:
+        """``VAD silero:0.5 -> webrtc:3 at utterance 412``"""
+        name = "VAD" if self.what == "vad" else self.what
+        return f"{name} {self.old} -> {self.new} at utterance {self.at}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What attribution looks at."""
+
+    reference: Floats
+    """Means of METRICS over the reference"""
+    values: Floats
+    """[utterances, METRICS], the newest last"""
+    end: int
+    """Utterances taken in so far"""
+
+    def around(self, at: int, metric: str) -> tuple[float, float]:
+        """Mean before utterance ``at`` (the reference's where none is known) and since."""
+        column = self.values[:, COLUMN[metric]]
+        split = max(0, len(column) - (self.end - at))
+        before = _mean(column[:split])
+        return (before if np.isfinite(before) else float(self.reference[COLUMN[metric]])), _mean(
+            column[split:]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Where it lies and how to say it."""
+
+    stage: str
+    words: str
+
+
+def attribute(
+    metric: str,
+    moved: Mapping[str, int],
+    changes: Sequence[VersionChange],
+    history: History,
+) -> Cause:
+    """``moved``: metrics that have moved too, and since which utterance."""
+    about = BY_NAME[metric]
+    for change in reversed(changes):
+        stage = CHANGED_AT[change.what]
+        if STAGES.index(stage) <= STAGES.index(about.stage) and _explains(change, metric, history):
+            return Cause(stage, _because_of(change, metric, moved, history))
+    upstream = [
+        one
+        for one, since in moved.items()
+        if STAGES.index(BY_NAME[one].stage) < STAGES.index(about.stage) and since <= moved[metric]
+    ]
+    shown = _versus_reference(metric, history)
+    if upstream:
+        first = min(upstream, key=lambda one: (STAGES.index(BY_NAME[one].stage), moved[one]))
+        words = _versus_reference(first, history)
+        return Cause(BY_NAME[first].stage, f"{words} first; {shown}")
+    return Cause(about.stage, f"{shown}; no version changed and nothing upstream moved")
+
+
+def _explains(change: VersionChange, metric: str, history: History) -> bool:
+    if metric not in COLUMN:
+        return False
+    before, after = history.around(change.at, metric)
+    way = abs(after - float(history.reference[COLUMN[metric]]))
+    return abs(after - before) >= EXPLAINS * way > 0
+
+
+def _because_of(
+    change: VersionChange, metric: str, moved: Mapping[str, int], history: History
+) -> str:
+    effect = _said(metric, *history.around(change.at, metric))
+    stage = CHANGED_AT[change.what]
+    own = [one.name for one in METRICS if one.stage == stage and one.name != metric]
+    own.sort(key=lambda one: (one not in moved, -_share(*history.around(change.at, one))))
+    if own and BY_NAME[metric].stage != stage:
+        first = _said(own[0], *history.around(change.at, own[0]))
+        return f"{first} since {change.words}; {effect} after it"
+    return f"{effect} since {change.words}"
+
+
+def _versus_reference(metric: str, history: History) -> str:
+    if metric not in COLUMN:
+        return f"{BY_NAME[metric].words} left the reference"
+    reference = float(history.reference[COLUMN[metric]])
+    return _said(metric, reference, _mean(history.values[-100:, COLUMN[metric]]))
+
+
+def _said(metric: str, before: float, after: float) -> str:
+    about = BY_NAME[metric]
+    verb = "rose" if after > before else "fell"
+    times, unit = (100, " %") if about.unit == "%" else (1, f" {about.unit}".rstrip())
+    return f"{about.words} {verb} from {before * times:.3g} to {after * times:.3g}{unit}"
+
+
+def _share(before: float, after: float) -> float:
+    return abs(after - before) / max(abs(before), 1e-6) if np.isfinite(after - before) else 0.0
+
+
+def _mean(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")

@@ -1,0 +1,153 @@
+"""Drift from a stream of observations: windows against the reference, sudden change, alarms.
+
+observation ─► windows of 100 and 500, every 10 ─┐
+            └► Page-Hinkley, each one ───────────┴─► hysteresis ─► cause ─► alarm
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from speechsearch.errors import ConfigError
+from speechsearch.monitoring.alarms import Alarm, AlarmOptions, Hysteresis, Severity
+from speechsearch.monitoring.cause import History, VersionChange, attribute
+from speechsearch.monitoring.distances import Floats
+from speechsearch.monitoring.observation import METRICS, Observation, Versions
+from speechsearch.monitoring.permutation import PermutationOptions, WindowTest
+from speechsearch.monitoring.reference import ReferenceProfile
+from speechsearch.monitoring.sudden import PageHinkley, threshold
+
+MOST_DEVIATIONS = 4.0
+"""A value further out counts as this far: one odd utterance is no change"""
+LEAST_DEVIATION = 0.02
+"""Share of its greatest size, or in 0..1, by which a constant is taken to vary"""
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorOptions:
+    """What is watched how often."""
+
+    windows: tuple[int, ...] = (100, 500)
+    every: int = 10
+    """Utterances between two looks at the windows"""
+    false_alarms: float = 0.02
+    """Share of streams of 1000 utterances in which Page-Hinkley may fire without a change"""
+    test: PermutationOptions = field(default_factory=PermutationOptions)
+    alarms: AlarmOptions = field(default_factory=AlarmOptions)
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        if not self.windows or min(self.windows) < 20 or self.every < 1:
+            raise ConfigError("windows must hold 20 utterances at least, and every be 1 or more")
+
+
+class Monitor:
+    """One ``update`` an observation, in order; its alarms as they are raised."""
+
+    def __init__(self, reference: ReferenceProfile, options: MonitorOptions | None = None) -> None:
+        self._options = options = options or MonitorOptions()
+        self._test = WindowTest(reference, options.test)
+        self._means = np.array([_mean(column) for column in reference.values.T])
+        self._scales = np.array([_scale(column) for column in reference.values.T])
+        limit = threshold(
+            self._standard(reference.values), reference.sessions, false_alarms=options.false_alarms
+        )
+        self._hinkley = [PageHinkley(threshold=limit) for _ in METRICS]
+        self._recent: deque[Observation] = deque(maxlen=2 * max(options.windows))
+        self._states: dict[str, Hysteresis] = {}
+        self._moved: dict[str, int] = {}
+        self._changes: list[VersionChange] = []
+        self._versions: Versions = reference.versions
+        self.count = 0
+        """Observations taken in"""
+
+    def update(self, observation: Observation) -> list[Alarm]:
+        """Take it in; what is raised at it."""
+        for what in observation.versions.changed(self._versions):
+            old, new = getattr(self._versions, what), getattr(observation.versions, what)
+            self._changes.append(VersionChange(self.count, what, old, new))
+        self._versions = observation.versions
+        self._recent.append(observation)
+        self.count += 1
+        raised = self._sudden(observation)
+        if self.count % self._options.every == 0:
+            raised |= self._windows()
+        return [self._alarm(metric, severity) for metric, severity in raised.items()]
+
+    def _sudden(self, observation: Observation) -> dict[str, Severity]:
+        raised: dict[str, Severity] = {}
+        standard = self._standard(observation.values()[None, :])[0]
+        for n, metric in enumerate(METRICS):
+            place = float(standard[n])
+            if self._hinkley[n].update(place):
+                raised[metric.name] = "alert"
+        new = {name: severity for name, severity in raised.items() if self._rises(name, severity)}
+        for name in raised:
+            self._moved.setdefault(name, self.count)
+        return new
+
+    def _rises(self, metric: str, severity: Severity) -> bool:
+        """Put it in force unless it is, or worse is."""
+        state = self._state(metric)
+        if state.severity in ("alert", severity):
+            return False
+        state.severity = severity
+        return True
+
+    def _windows(self) -> dict[str, Severity]:
+        least: dict[str, float] = {}
+        full = [size for size in self._options.windows if self.count >= size]
+        for size in full:
+            window = list(self._recent)[-size:]
+            names = np.unique([one.session for one in window], return_inverse=True)[1]
+            for found in self._test.compare(
+                np.array([one.values() for one in window]),
+                np.array([one.pooled for one in window], np.float64),
+                names.astype(np.int64),
+            ):
+                p = min(1.0, found.p * len(full))
+                least[found.metric] = min(p, least.get(found.metric, 1.0))
+        raised: dict[str, Severity] = {}
+        for metric, p in least.items():
+            if p <= self._options.alarms.warning_p:
+                self._moved.setdefault(metric, self.count)
+            state = self._state(metric)
+            severity = state.check(p)
+            if severity:
+                raised[metric] = severity
+            elif p > self._options.alarms.clear_p and state.severity is None:
+                self._moved.pop(metric, None)
+        return raised
+
+    def _state(self, metric: str) -> Hysteresis:
+        return self._states.setdefault(metric, Hysteresis(self._options.alarms))
+
+    def _alarm(self, metric: str, severity: Severity) -> Alarm:
+        moved = {metric: self.count, **self._moved}
+        history = History(self._means, np.array([one.values() for one in self._recent]), self.count)
+        cause = attribute(metric, moved, self._changes, history)
+        return Alarm(self.count, metric, cause.stage, cause.words, severity)
+
+    def _standard(self, values: Floats) -> Floats:
+        """In deviations from the reference's mean; 0 where there is no value."""
+        places = (values - self._means) / self._scales
+        standard: Floats = np.clip(np.nan_to_num(places), -MOST_DEVIATIONS, MOST_DEVIATIONS)
+        return standard
+
+
+def _mean(column: Floats) -> float:
+    known = column[np.isfinite(column)]
+    return float(known.mean()) if len(known) else 0.0
+
+
+def _scale(column: Floats) -> float:
+    known = column[np.isfinite(column)]
+    if not len(known):
+        return 1.0
+    least = LEAST_DEVIATION * max(1.0, float(np.abs(known).max()))
+    return max(float(known.std()), least)

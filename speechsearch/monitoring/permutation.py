@@ -1,0 +1,250 @@
+"""Is the newest window another population than the reference? Asked of sessions, not utterances.
+
+Utterances of one person are alike: twenty of thirteen speakers say little more than thirteen
+numbers. So who belongs to the window is permuted by session, on every metric and distance at once,
+and the family-wise error is held by the largest of them (Westfall and Young 1993,
+"Resampling-Based Multiple Testing", single step), each in units of its own spread.
+
+A window holds fewer utterances of a session than the reference; a reference session that a
+permutation puts into the window therefore comes with as few, drawn at random, and weighs no more
+where it stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
+
+import numpy as np
+
+from speechsearch.errors import ConfigError
+from speechsearch.monitoring import distances as d
+from speechsearch.monitoring.distances import Bools, Floats, Ints
+from speechsearch.monitoring.observation import METRICS, SOUNDS
+from speechsearch.monitoring.reference import ReferenceProfile
+
+NAMES = tuple(metric.name for metric in METRICS)
+TINY = 1e-6
+OUTER = 0.99
+"""A statistic is measured in the distance of this quantile from its median: tails count alike"""
+
+
+@dataclass(frozen=True, slots=True)
+class PermutationOptions:
+    """How often is permuted, and how much must have moved."""
+
+    permutations: int = 1000
+    thinnings: int = 8
+    """Draws of the few utterances with which reference sessions enter a window"""
+    grid: int = 32
+    """Quantiles of both samples at which distribution functions are compared"""
+    most_reference: int = 1000
+    """Utterances of the reference, the newest, that are compared"""
+    least_ks: float = 0.15
+    """A smaller distance of distributions is no drift, however sure"""
+    seed: int = 0
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        if self.permutations < 100 or not 1 <= self.thinnings <= self.permutations:
+            raise ConfigError("permutations must be 100 at least, and thinnings 1 to as many")
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """One metric by one detector."""
+
+    metric: str
+    detector: str
+    """``psi``, ``ks``, ``ranks`` or ``mmd``"""
+    value: float
+    p: float
+    """How often some metric lies as far out, in its own spread, where nothing has changed"""
+
+
+class WindowTest:
+    """Compares windows with one reference; the same answer for the same window."""
+
+    def __init__(
+        self, reference: ReferenceProfile, options: PermutationOptions | None = None
+    ) -> None:
+        self._options = options or PermutationOptions()
+        newest = slice(-self._options.most_reference, None)
+        self._values = reference.values[newest]
+        self._sessions = reference.sessions[newest]
+        self._edges = reference.edges
+        pooled = reference.pooled[newest]
+        self._centre = np.nanmean(pooled, axis=0)
+        self._scale = np.maximum(np.nanstd(pooled, axis=0), TINY)
+        self._pooled = self._scaled(pooled)
+
+    def compare(self, values: Floats, pooled: Floats, sessions: Ints) -> list[Distance]:
+        """Every metric by PSI, KS and ranks, and all of the sound by MMD.
+
+        ``values`` [n, METRICS], ``pooled`` [n, features] and ``sessions`` [n] of the window;
+        sessions that the reference has not, so any numbers do.
+        """
+        random = np.random.default_rng(self._options.seed)
+        sample = _Pool(
+            np.vstack([self._values, values]),
+            np.vstack([self._pooled, self._scaled(pooled)]),
+            _renumbered(self._sessions, sessions),
+            len(self._values),
+        )
+        draws = _draws(sample, self._options, random)
+        return self._judged(
+            self._by_psi(sample, draws)
+            | self._by_ranks(sample, draws)
+            | self._by_mmd(sample, draws)
+        )
+
+    def _scaled(self, pooled: Floats) -> Floats:
+        scaled: Floats = np.nan_to_num((pooled - self._centre) / self._scale)
+        return scaled
+
+    def _by_psi(self, sample: _Pool, draws: list[_Draw]) -> Tested:
+        columns = zip(sample.values.T, self._edges, strict=True)
+        bins = [d.bin_of(column, edges) for column, edges in columns]
+        counted = _counted(sample, draws, bins, [len(edges) + 1 for edges in self._edges])
+        return {
+            (name, "psi"): np.log(d.psi(*sides) + TINY)
+            for name, sides in zip(NAMES, counted, strict=True)
+        }
+
+    def _by_ranks(self, sample: _Pool, draws: list[_Draw]) -> Tested:
+        edges = [d.quantile_edges(column, self._options.grid) for column in sample.values.T]
+        bins = [d.bin_of(column, one) for column, one in zip(sample.values.T, edges, strict=True)]
+        counted = _counted(sample, draws, bins, [len(one) + 1 for one in edges])
+        return {
+            (name, detector): distance(*sides)
+            for name, sides in zip(NAMES, counted, strict=True)
+            for detector, distance in (("ks", d.ks), ("ranks", d.rank_shift))
+        }
+
+    def _by_mmd(self, sample: _Pool, draws: list[_Draw]) -> Tested:
+        spans = zip(SOUNDS, np.split(sample.pooled, len(SOUNDS), axis=1), strict=True)
+        return {
+            (metric.name, "mmd"): np.log(_mmd2(sample, draws, d.rbf_kernel(points)) + TINY)
+            for metric, points in spans
+        }
+
+    def _judged(self, tested: Tested) -> list[Distance]:
+        """Adjusted p of the first of each row, which is what was really seen."""
+        rows = np.stack(list(tested.values()))
+        middle, outer = np.quantile(rows, [0.5, OUTER], axis=1)
+        z = (rows - middle[:, None]) / np.maximum(outer - middle, TINY)[:, None]
+        largest = z.max(axis=0)
+        p = (largest[None, :] >= z[:, :1] - TINY).mean(axis=1)
+        found = []
+        for (metric, detector), row, one in zip(tested, rows, p, strict=True):
+            value = float(row[0]) if detector in ("ks", "ranks") else float(np.exp(row[0]) - TINY)
+            is_small = detector != "mmd" and tested[metric, "ks"][0] < self._options.least_ks
+            found.append(Distance(metric, detector, value, 1.0 if is_small else float(one)))
+        return found
+
+
+Tested = dict[tuple[str, str], Floats]
+"""Metric and detector: the statistic, first as it is, then permuted"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pool:
+    """Reference and window together."""
+
+    values: Floats
+    pooled: Floats
+    sessions: Ints
+    reference_utterances: int
+
+    @property
+    def members(self) -> Bools:
+        """[sessions, utterances]"""
+        members: Bools = self.sessions == np.arange(self.sessions.max() + 1)[:, None]
+        return members
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Draw:
+    """Permutations that share one thinning."""
+
+    current: Floats
+    """[permutations, sessions]: 1 for those in the window"""
+    kept: Floats
+    """[utterances]: 1 for those with which a session enters a window"""
+    weights: Floats
+    """[utterances] on the side of the reference: a session weighs as what is kept of it"""
+
+
+def _renumbered(reference: Ints, window: Ints) -> Ints:
+    _, first = np.unique(reference, return_inverse=True)
+    _, second = np.unique(window, return_inverse=True)
+    return np.concatenate([first, second + first.max() + 1]).astype(np.int64)
+
+
+def _draws(sample: _Pool, options: PermutationOptions, random: np.random.Generator) -> list[_Draw]:
+    """The first row of the first draw is what was seen."""
+    in_window = np.arange(len(sample.sessions)) >= sample.reference_utterances
+    sessions = int(sample.sessions.max()) + 1
+    windows = np.unique(sample.sessions[in_window])
+    seen = np.isin(np.arange(sessions), windows).astype(np.float64)
+    sizes = np.bincount(sample.sessions[in_window])[windows]
+    each = -(-options.permutations // options.thinnings)
+    draws = []
+    for number in range(options.thinnings):
+        current = random.permuted(np.tile(seen, (each, 1)), axis=1)
+        if number == 0:
+            current[0] = seen
+        order = random.permutation(len(sample.sessions))
+        rank = np.empty(len(order), np.int64)
+        for members in sample.members:
+            chosen = order[members[order]]
+            rank[chosen] = np.arange(len(chosen))
+        most = random.choice(sizes, sessions)[sample.sessions]
+        kept = ((rank < most) | in_window).astype(np.float64)
+        share = np.bincount(sample.sessions, kept) / np.bincount(sample.sessions)
+        draws.append(_Draw(current, kept, share[sample.sessions]))
+    return draws
+
+
+def _counted(
+    sample: _Pool, draws: list[_Draw], bins: list[Ints], lengths: list[int]
+) -> list[tuple[Floats, Floats]]:
+    """For each metric the counts [permutations, bins] of reference and window."""
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    sessions = int(sample.sessions.max()) + 1
+    sides: list[tuple[Floats, Floats]] = []
+    for draw in draws:
+        whole, thin = (np.zeros((sessions, starts[-1])) for _ in range(2))
+        for start, places in zip(starts, bins, strict=False):
+            known = places >= 0
+            at = (sample.sessions[known], start + places[known])
+            np.add.at(whole, at, draw.weights[known])
+            np.add.at(thin, at, draw.kept[known])
+        sides.append(((1.0 - draw.current) @ whole, draw.current @ thin))
+    reference, current = (np.vstack(side) for side in zip(*sides, strict=True))
+    spans = [slice(a, b) for a, b in pairwise(starts)]
+    return [(reference[:, span], current[:, span]) for span in spans]
+
+
+def _mmd2(sample: _Pool, draws: list[_Draw], kernel: Floats) -> Floats:
+    members, found = sample.members.astype(np.float64), []
+    for draw in draws:
+        whole, thin = members * draw.weights, members * draw.kept
+        current, reference = draw.current, 1.0 - draw.current
+        n_current, n_reference = current @ thin.sum(1), reference @ whole.sum(1)
+        found.append(
+            d.mmd2(
+                _form(reference, whole @ kernel @ whole.T, reference) / n_reference**2,
+                _form(current, thin @ kernel @ thin.T, current) / n_current**2,
+                _form(current, thin @ kernel @ whole.T, reference) / (n_current * n_reference),
+            )
+        )
+    return np.concatenate(found)
+
+
+def _form(left: Floats, kernel: Floats, right: Floats) -> Floats:
+    """Quadratic form of each row."""
+    form: Floats = ((left @ kernel) * right).sum(1)
+    return form

@@ -1,0 +1,72 @@
+"""Outcomes of the pipeline by the content of all that they hang on, kept in one SQLite file."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+
+from speechsearch.errors import ConfigError
+from speechsearch.monitoring.observation import Observation
+
+FEATURES_VERSION = 2
+"""Raise it with every change of what an observation holds or how it is computed"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one recording."""
+
+    observation: Observation
+    first_title: str = ""
+    """Of the first hit; empty without one. Observations do not hold it: it is what was said"""
+
+
+class OutcomeCache:
+    """Outcomes by key; a context manager that keeps what was added."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or makes the file; raises ConfigError where that cannot be."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, value BLOB)"
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(
+                f"the cache {path} cannot be used: {error}", hint="Remove it: it is made again"
+            ) from error
+
+    def __enter__(self) -> OutcomeCache:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._db.close()
+
+    def get(self, key: str, make: Callable[[], Outcome]) -> Outcome:
+        """What is kept under the key, or else what ``make`` gives, kept from now on."""
+        row = self._db.execute("SELECT value FROM outcomes WHERE key = ?", (key,)).fetchone()
+        if row:
+            return msgspec.msgpack.decode(row[0], type=Outcome)
+        made = make()
+        value = msgspec.msgpack.encode(made)
+        self._db.execute("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", (key, value))
+        return made
+
+
+def digest(*parts: object) -> str:
+    """Hexadecimal sha256 of the parts' representations and ``FEATURES_VERSION``."""
+    return hashlib.sha256(repr((FEATURES_VERSION, *parts)).encode()).hexdigest()

@@ -1,0 +1,87 @@
+"""Traffic past the monitor: which alarms it raises, counted from the change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from speechsearch.config import Settings
+from speechsearch.monitoring.alarms import Alarm
+from speechsearch.monitoring.monitor import Monitor, MonitorOptions
+from speechsearch.monitoring.observation import Observation
+from speechsearch.monitoring.reference import ReferenceProfile
+from speechsearch.replay.cache import OutcomeCache
+from speechsearch.replay.changes import Changes
+from speechsearch.replay.ears import Ears
+from speechsearch.replay.traffic import Traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What was raised."""
+
+    n_before: int
+    n_after: int
+    alarms: tuple[Alarm, ...]
+
+    def report(self) -> dict[str, Any]:
+        """As it is written to JSON; ``at_utterance`` is negative before the change."""
+        return {
+            "n_before": self.n_before,
+            "n_after": self.n_after,
+            "alarms": [
+                {
+                    "at_utterance": alarm.at - 1 - self.n_before,
+                    "metric": alarm.metric,
+                    "stage": alarm.stage,
+                    "cause": alarm.cause,
+                    "severity": alarm.severity,
+                    "runbook": alarm.runbook,
+                }
+                for alarm in self.alarms
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Traffic that has passed through the pipeline."""
+
+    reference: Sequence[Observation]
+    before: Sequence[Observation]
+    after: Sequence[Observation]
+
+
+def hear_all(
+    traffic: Traffic,
+    settings: Settings,
+    changes: Changes,
+    cache: OutcomeCache,
+    progress: Callable[[int], None] | None = None,
+) -> Observed:
+    """Hear the traffic, what is not cached in the pipeline; ``progress`` hears how much is done.
+
+    Raises AudioFileError for a recording that cannot be read.
+    """
+    ears = Ears(settings, cache)
+    changed = changes.settings(settings)
+    later = ears if changed == settings else Ears(changed, cache)
+    parts: list[list[Observation]] = []
+    done = 0
+    for said, ear in ((traffic.reference, ears), (traffic.before, ears), (traffic.after, later)):
+        heard: list[Observation] = []
+        for one in said:
+            heard.append(ear.hear(one).observation)
+            done += 1
+            if progress:
+                progress(done)
+        parts.append(heard)
+    return Observed(*parts)
+
+
+def replay(observed: Observed, options: MonitorOptions | None = None) -> Replayed:
+    """Watch it as if it came live; raises ConfigError for a reference of too few speakers."""
+    monitor = Monitor(ReferenceProfile.of(observed.reference), options)
+    alarms = [alarm for one in (*observed.before, *observed.after) for alarm in monitor.update(one)]
+    return Replayed(len(observed.before), len(observed.after), tuple(alarms))
