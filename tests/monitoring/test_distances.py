@@ -1,5 +1,7 @@
 """Distances of samples, against scipy and by their properties."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,9 +20,10 @@ def counted(reference, current):
 
 @given(numbers, numbers)
 def test_ks_is_scipys(reference, current):
-    assert d.ks(*counted(reference, current)) == pytest.approx(
-        stats.ks_2samp(reference, current, method="exact").statistic
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its p, which nobody asks for
+        expected = stats.ks_2samp(reference, current).statistic
+    assert d.ks(*counted(reference, current)) == pytest.approx(expected)
 
 
 @given(numbers, numbers)
