@@ -31,7 +31,7 @@ def rules_file(thresholds: Mapping[str, Threshold], slo: SloOptions) -> str:
 
 
 def alertmanager_file() -> str:
-    """``alertmanager.yml``: alerts at once, warnings gathered; the receivers are to be filled in."""
+    """``alertmanager.yml``: alerts at once, warnings gathered; receivers are to be filled in."""
     routing = {
         "route": {
             "receiver": "warnings",
