@@ -5,6 +5,7 @@ Until enough traffic of enough sessions was seen there is no reference, and noth
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import deque
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from speechsearch.monitoring.observation import METRICS, Observation
 from speechsearch.monitoring.permutation import PermutationOptions
 from speechsearch.monitoring.reference import LEAST_SESSIONS, ReferenceProfile
 
+log = logging.getLogger("speechsearch.monitoring")
 WINDOW = 100
 """Newest utterances whose distance from the reference is shown"""
 
@@ -58,7 +60,7 @@ class Drift:
         self._monitor: Monitor | None = None
         self.reference: ReferenceProfile | None = None
         if self._path and self._path.exists():
-            self._compare_with(ReferenceProfile.load(self._path))
+            self._take_up(self._path)
 
     def update(self, observation: Observation) -> list[Alarm]:
         """What is raised at it; nothing while the reference is collected."""
@@ -96,6 +98,14 @@ class Drift:
             "frozen": True, "utterances": len(self.reference.values),
             "window": len(self._recent), "features": features,
         }  # fmt: skip
+
+    def _take_up(self, path: Path) -> None:
+        """One of other metrics, or damaged, is put aside: a new one is collected."""
+        try:
+            self._compare_with(ReferenceProfile.load(path))
+        except ConfigError as error:
+            log.warning("a new reference is collected: %s", error)
+            path.rename(path.with_suffix(".old"))
 
     def _compare_with(self, reference: ReferenceProfile) -> None:
         self.reference = reference

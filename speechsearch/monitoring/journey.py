@@ -6,7 +6,7 @@
            ─► nothing, or it was given up     abandoned (or the list was all that was wanted)
 
 People seldom say that they repeat themselves. Two searches are one and the same where their letters
-or their hits are alike; see ``scripts/bench_redo`` for how often that errs.
+or their hits are alike. How alike is a guess: no sessions of real people were at hand to fit it on.
 """
 
 from __future__ import annotations

@@ -66,6 +66,10 @@ METRICS = (
     Metric("zero_results", "search", "answers without hits", "%"),
     Metric("score_gap", "search", "gap between the first two hits", ""),
     Metric("unknown_words_share", "search", "words out of the catalogue", "%"),
+    Metric("redone", "outcome", "searches said again", "%"),
+    Metric("typed", "outcome", "searches typed instead", "%"),
+    Metric("abandoned", "outcome", "searches abandoned", "%"),
+    Metric("clicked", "outcome", "searches whose hit was chosen", "%"),
 )
 """In the order of the path"""
 STAGES = ("capture", "vad", "asr", "search", "outcome")
@@ -111,6 +115,11 @@ class Observation:
     """Of the frames"""
     unknown_words_share: float
     """Of the words shown"""
+    redone: float = NAN
+    """1: the same was asked again soon after. Like the three below NaN where nobody could act"""
+    typed: float = NAN
+    abandoned: float = NAN
+    clicked: float = NAN
     versions: Versions = field(default_factory=Versions)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 

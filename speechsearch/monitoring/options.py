@@ -32,8 +32,6 @@ class MonitoringOptions:
     journeys: JourneyOptions = field(default_factory=JourneyOptions)
     drift: DriftOptions = field(default_factory=DriftOptions)
     sinks: SinkOptions = field(default_factory=SinkOptions)
-    traces: str = ""
-    """OTLP endpoint (http://host:4318/v1/traces) that spans go to; needs the extra ``otel``"""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 

@@ -84,6 +84,7 @@ class Witness:
         self._journeys = journeys
         self._budget_ms = budget_ms
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._awaited: OrderedDict[str, Observation] = OrderedDict()
         self._fleet = Fleet()
         self._now = Versions()
         self.utterances: deque[dict[str, Any]] = deque(maxlen=NEWEST)
@@ -159,7 +160,11 @@ class Witness:
         hits = tuple(hit.id for hit in result.hits)
         search = Search(heard.utterance, result.text, hits, now_s)
         self._conclude(heard.session, session.journey.answered(search, result.continues), now_s)
-        self._observed(seen, now_s)
+        if result.continues is not None:
+            self._awaited.pop(trace_id(heard.session, result.continues), None)
+        self._awaited[trace_id(heard.session, heard.utterance)] = seen
+        while len(self._awaited) > MOST_SESSIONS:
+            self._awaited.popitem(last=False)
 
     def _query(self, query: Queried, now_s: float) -> None:
         journey = self._session(query.session).journey
@@ -196,12 +201,27 @@ class Witness:
         for outcome in outcomes:
             for name in ("redo", "typed", "clicked", "abandoned"):
                 self.add(name, float(outcome.became == name), now_s)
+            self._hand_on(trace_id(session, outcome.utterance), outcome, now_s)
             if outcome.rank is not None:
                 self.add("rank_clicked", outcome.rank, now_s)
             self._amend(
                 session, outcome.utterance,
                 became=outcome.became, rank=outcome.rank, concluded_s=now_s,
             )  # fmt: skip
+
+    def _hand_on(self, identity: str, outcome: Outcome, now_s: float) -> None:
+        """The observation, now that it is known what became of the answer."""
+        seen = self._awaited.pop(identity, None)
+        if seen:
+            became = outcome.became
+            concluded = replace(
+                seen,
+                redone=float(became == "redo"),
+                typed=float(became == "typed"),
+                clicked=float(became == "clicked"),
+                abandoned=float(became == "abandoned"),
+            )
+            self._observed(concluded, now_s)
 
     def _session(self, name: str) -> _Session:
         session = self._sessions.setdefault(name, _Session(Journey(self._journeys)))

@@ -6,7 +6,7 @@ The page itself holds no data and is open like ``/``; the numbers need the token
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -17,27 +17,13 @@ from speechsearch.errors import ConfigError, MalformedMessage, MessageTooLarge
 from speechsearch.monitoring.book import body_of
 from speechsearch.monitoring.snapshot import MOST_SPAN_S, snapshot
 from speechsearch.monitoring.watch import Watch
+from speechsearch.server.acts import Acknowledge, Silence
 from speechsearch.server.guard import check_token
 from speechsearch.server.page import file_routes
 
 MOST_BODY_BYTES = 4096
 DEFAULT_SPAN_S = 3600
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 T = TypeVar("T")
-
-
-class Silence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Tell nobody of a rule (``*``: of any) for so long; 0 ends it."""
-
-    rule: Name
-    seconds: Annotated[float, msgspec.Meta(ge=0, le=30 * 24 * 3600)]
-
-
-class Acknowledge(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Somebody looks after an alarm that is in force."""
-
-    rule: Name
-    who: Name
 
 
 class Monitoring:

@@ -13,6 +13,8 @@ USUAL = {
     "blank_share": (0.65, 0.07, 0.05), "null_transcript": (0.0, 0, 0),
     "answer_confidence": (0.96, 0.005, 0.03), "zero_results": (0.0, 0, 0),
     "score_gap": (0.7, 0.08, 0.3), "unknown_words_share": (0.05, 0.01, 0.1),
+    "redone": (0.1, 0.01, 0.05), "typed": (0.0, 0, 0), "abandoned": (0.0, 0, 0),
+    "clicked": (0.8, 0.02, 0.1),
 }  # fmt: skip
 """Mean, deviation between speakers, and within"""
 

@@ -115,6 +115,9 @@ def test_versions_come_from_the_client_and_the_server():
     seen = Seen()
     report = Report(client="page 1", microphone="USB", detector="client:1")
     seen.take(Reported("s", report), heard(1))
+    assert seen.observed == []
+    seen.take(Acted("s", 1, "click", "agent"))
+    assert (seen.observed[0].clicked, seen.observed[0].redone) == (1, 0)
     expected = Versions("USB", "page 1", "silero:0.5", "m@1", "books/v1")
     assert seen.observed[0].versions == expected
 
