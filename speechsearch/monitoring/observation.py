@@ -11,6 +11,7 @@ import numpy as np
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import ModelInfo
 from speechsearch.monitoring.sound import Floats, sound_features
+from speechsearch.monitoring.voice import child_likeness
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs, Result
 
 NAN = float("nan")
@@ -56,6 +57,7 @@ METRICS = (
     Metric("band_limit_hz", "capture", "band limit", "Hz"),
     Metric("centroid_hz", "capture", "spectral centroid", "Hz"),
     Metric("pitch_hz", "capture", "pitch", "Hz"),
+    Metric("child_voice", "capture", "likeness to children's voices", "%"),
     Metric("speech_share", "vad", "speech share", "%"),
     Metric("speech_s", "vad", "duration of speech", "s"),
     Metric("speaking_rate_hz", "asr", "speaking rate", "letters/s"),
@@ -122,6 +124,11 @@ class Observation:
     clicked: float = NAN
     versions: Versions = field(default_factory=Versions)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def child_voice(self) -> float:
+        """How likely a child spoke, 0..1"""
+        return child_likeness(self.pooled, self.pitch_hz)
 
     def values(self) -> Floats:
         """float64 [len(METRICS)] in their order."""

@@ -34,8 +34,8 @@ OUTER = 0.99
 class PermutationOptions:
     """How often is permuted, and how much must have moved."""
 
-    permutations: int = 1000
-    thinnings: int = 8
+    permutations: int = 500
+    thinnings: int = 5
     """Draws of the few utterances with which reference sessions enter a window"""
     grid: int = 32
     """Quantiles of both samples at which distribution functions are compared"""
@@ -212,17 +212,17 @@ def _counted(
     sample: _Pool, draws: list[_Draw], bins: list[Ints], lengths: list[int]
 ) -> list[tuple[Floats, Floats]]:
     """For each metric the counts [permutations, bins] of reference and window."""
+    members = sample.members.astype(np.float64)
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    sessions = int(sample.sessions.max()) + 1
-    sides: list[tuple[Floats, Floats]] = []
-    for draw in draws:
-        whole, thin = (np.zeros((sessions, starts[-1])) for _ in range(2))
-        for start, places in zip(starts, bins, strict=False):
-            known = places >= 0
-            at = (sample.sessions[known], start + places[known])
-            np.add.at(whole, at, draw.weights[known])
-            np.add.at(thin, at, draw.kept[known])
-        sides.append(((1.0 - draw.current) @ whole, draw.current @ thin))
+    falls = np.zeros((len(sample.sessions), starts[-1]))
+    for start, places in zip(starts, bins, strict=False):
+        known = np.flatnonzero(places >= 0)
+        falls[known, start + places[known]] = 1.0
+    sides = [
+        ((1.0 - draw.current) @ (members * draw.weights @ falls),
+         draw.current @ (members * draw.kept @ falls))
+        for draw in draws
+    ]  # fmt: skip
     reference, current = (np.vstack(side) for side in zip(*sides, strict=True))
     spans = [slice(a, b) for a, b in pairwise(starts)]
     return [(reference[:, span], current[:, span]) for span in spans]
