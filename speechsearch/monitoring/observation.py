@@ -15,6 +15,8 @@ from speechsearch.monitoring.voice import child_likeness
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs, Result
 
 NAN = float("nan")
+RATE = 0.05
+"""Of a window of 100 five events, the fewest that say anything"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Metric:
     stage: str
     words: str
     unit: str = ""
+    least: float = 0.15
+    """A smaller Kolmogorov-Smirnov distance, of a rate the difference, is no drift, however sure"""
 
 
 METRICS = (
@@ -63,15 +67,15 @@ METRICS = (
     Metric("speaking_rate_hz", "asr", "speaking rate", "letters/s"),
     Metric("confidence", "asr", "confidence of the letters", "%"),
     Metric("blank_share", "asr", "blank frames", "%"),
-    Metric("null_transcript", "asr", "empty transcripts", "%"),
+    Metric("null_transcript", "asr", "empty transcripts", "%", least=RATE),
     Metric("answer_confidence", "search", "confidence of the answer", "%"),
-    Metric("zero_results", "search", "answers without hits", "%"),
+    Metric("zero_results", "search", "answers without hits", "%", least=RATE),
     Metric("score_gap", "search", "gap between the first two hits", ""),
     Metric("unknown_words_share", "search", "words out of the catalogue", "%"),
-    Metric("redone", "outcome", "searches said again", "%"),
-    Metric("typed", "outcome", "searches typed instead", "%"),
-    Metric("abandoned", "outcome", "searches abandoned", "%"),
-    Metric("clicked", "outcome", "searches whose hit was chosen", "%"),
+    Metric("redone", "outcome", "searches said again", "%", least=RATE),
+    Metric("typed", "outcome", "searches typed instead", "%", least=RATE),
+    Metric("abandoned", "outcome", "searches abandoned", "%", least=RATE),
+    Metric("clicked", "outcome", "searches whose hit was chosen", "%", least=RATE),
 )
 """In the order of the path"""
 STAGES = ("capture", "vad", "asr", "search", "outcome")
