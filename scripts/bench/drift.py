@@ -25,7 +25,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from speechsearch.config import Settings, cache_dir, load_settings
 from speechsearch.learning.table import Recording, read_table
 from speechsearch.replay.cache import OutcomeCache
 from speechsearch.replay.changes import parse_changes
-from speechsearch.replay.run import Observed, Replayed, hear_all, replay
+from speechsearch.replay.run import BothEars, Observed, Replayed, hear_all, replay
 from speechsearch.replay.traffic import Lengths, Tables, Traffic, arrange
 from speechsearch.search.embedded import build_index
 from speechsearch.types import Entry
@@ -67,6 +67,8 @@ class Bench:
     children: Sequence[Recording]
     lesser: Path
     """The catalogue without a third of what is asked for"""
+    ears: dict[str, BothEars] = field(default_factory=dict)
+    """By change, as they are first wanted"""
 
     def observed(
         self,
@@ -77,8 +79,10 @@ class Bench:
     ) -> tuple[Traffic, Observed]:
         """Traffic of a seed, heard."""
         changes = parse_changes([change.format(catalogue=self.lesser)] if change else [])
+        if change not in self.ears:
+            self.ears[change] = BothEars.of(self.settings, changes, self.cache)
         traffic = arrange(Tables(self.grown, after), lengths, changes, seed)
-        return traffic, hear_all(traffic, self.settings, changes, self.cache)
+        return traffic, hear_all(traffic, self.ears[change])
 
 
 def of_age(rows: Sequence[Recording], fits: Callable[[int], bool]) -> list[Recording]:

@@ -51,23 +51,34 @@ class Observed:
     after: Sequence[Outcome]
 
 
+@dataclass(frozen=True, slots=True)
+class BothEars:
+    """Those before the change and those from it on."""
+
+    before: Ears
+    after: Ears
+
+    @classmethod
+    def of(cls, settings: Settings, changes: Changes, cache: OutcomeCache) -> BothEars:
+        """Raises ModelError, SearchIndexError where model or index are not there."""
+        ears, changed = Ears(settings, cache), changes.settings(settings)
+        return cls(ears, ears if changed == settings else Ears(changed, cache))
+
+
 def hear_all(
-    traffic: Traffic,
-    settings: Settings,
-    changes: Changes,
-    cache: OutcomeCache,
-    progress: Callable[[int], None] | None = None,
+    traffic: Traffic, ears: BothEars, progress: Callable[[int], None] | None = None
 ) -> Observed:
     """Hear the traffic, what is not cached in the pipeline; ``progress`` hears how much is done.
 
     Raises AudioFileError for a recording that cannot be read.
     """
-    ears = Ears(settings, cache)
-    changed = changes.settings(settings)
-    later = ears if changed == settings else Ears(changed, cache)
     parts: list[list[Outcome]] = []
     done = 0
-    for said, ear in ((traffic.reference, ears), (traffic.before, ears), (traffic.after, later)):
+    for said, ear in (
+        (traffic.reference, ears.before),
+        (traffic.before, ears.before),
+        (traffic.after, ears.after),
+    ):
         heard: list[Outcome] = []
         for one in said:
             heard.append(ear.hear(one))

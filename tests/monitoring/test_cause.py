@@ -28,6 +28,15 @@ def test_a_new_vad_explains_the_empty_transcripts_that_came_after_it():
     assert "empty transcripts fell from 50 to 11 % after it" in cause.words
 
 
+def test_an_alarm_about_what_changed_says_what_suffers_from_it():
+    seen = history(speech_share=(60, 0.35), null_transcript=(60, 0.61))
+    cause = attribute("speech_share", {"speech_share": 120}, [VAD], seen)
+    assert cause.words == (
+        "speech share fell from 50 to 35 % since VAD silero:0.5 -> webrtc:3 at utterance 60; "
+        "empty transcripts rose from 50 to 61 % after it"
+    )
+
+
 def test_a_new_catalogue_does_not_explain_a_sound_that_moved():
     change = VersionChange(60, "catalogue", "a", "b")
     cause = attribute("level_dbfs", {"level_dbfs": 120}, [change], history(level_dbfs=(60, 0.1)))

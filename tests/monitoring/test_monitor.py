@@ -39,7 +39,7 @@ def test_a_quieter_microphone_is_called_a_quieter_microphone():
 
 def test_a_new_vad_is_the_cause_of_the_empty_transcripts_after_it():
     changed = Population(1, first=80).say(
-        60, NEW, shift={"speech_share": -0.25}, fix={"null_transcript": lambda _, n: n % 3 == 0}
+        90, NEW, shift={"speech_share": -0.25}, fix={"null_transcript": lambda _, n: n % 2}
     )
     alarms = {alarm.metric: alarm for alarm in watch(usual(60), changed)}
     empty = alarms["null_transcript"]
