@@ -4,14 +4,12 @@ import asyncio
 
 import pytest
 
-from speechsearch.asr.folder import find_model
-from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.audio.player import read_audio
 from speechsearch.config import load_settings
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.replay.hearing import hear
 from speechsearch.server.answers import Answers
-from speechsearch.server.assemble import pipeline_of
+from speechsearch.server.assemble import load
 from speechsearch.server.conversation import RecordedConversation
 from speechsearch.server.hearing import Answer, Hearing
 from speechsearch.vad.build import build_detector
@@ -26,8 +24,7 @@ def settings():
 
 @pytest.fixture(scope="module")
 def pipeline(settings):
-    model = OnnxAcousticModel.load(find_model(settings.asr.model, settings.model_dirs), 1)
-    return pipeline_of(settings, model)
+    return load(settings, Metrics("model")).pipeline
 
 
 def by_the_server(samples, pipeline, settings):
