@@ -29,6 +29,7 @@ from speechsearch.cli_shared import (
     reports,
     say_what_hears,
 )
+from speechsearch.cli_train import train
 from speechsearch.config import load_settings
 from speechsearch.types import Device
 
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.command("query")(query)
 app.command("eval")(evaluate)
+app.command("train")(train)
 
 
 def _version(wanted: bool) -> None:
