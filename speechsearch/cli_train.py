@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from speechsearch.learning.training.corpus import Corpus
     from speechsearch.learning.training.recipe import Recipe
-    from speechsearch.learning.training.training import Stepped, Where
-    from speechsearch.learning.training.watch import Watched
+    from speechsearch.learning.training.spectator import Stepped, Watched
+    from speechsearch.learning.training.training import Where
 
 SAID_EVERY_STEPS = 50
 """Lines in a log, where no progress bar can be shown"""
@@ -33,7 +34,8 @@ SAID_EVERY_STEPS = 50
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="TOML; see learning/recipes")],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder of the run, not the recipe's")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder of the run, not the recipe's"),
     ] = None,
     device: Annotated[
         Device, typer.Option("--device", help="Where it is computed [auto: a GPU if any]")
@@ -58,12 +60,10 @@ def train(
     read = read_recipe(recipe)
     if out:
         read = msgspec.structs.replace(read, out=str(out.resolve()))
-    where = _where(device)
+    where = replace(_where(device), threads=threads)
     start, teacher = _folder(read.start), _folder(read.teacher) if read.teacher else None
-    training = Training(read, start, teacher, where=where, threads=threads)
-    errors.print(
-        f"training in {read.out}, on {where.device}", markup=False, soft_wrap=True
-    )
+    training = Training(read, start, teacher, where=where)
+    errors.print(f"training in {read.out}, on {where.device}", markup=False, soft_wrap=True)
     with _asked_to_stop() as stop, Shown.open(read) as shown:
         made = training.run(shown, stop)
     if made is None:

@@ -21,6 +21,7 @@ OUTSIDE = {
     "cli_shared": {*STAGES, "config", "client", "server"},
     "cli_eval": {*STAGES, "cli_shared", "client", "learning"},
     "cli_query": {*STAGES, "cli_shared", "client"},
+    "cli_train": {*STAGES, "config", "cli_shared", "hub", "learning"},
     "cli_models": {*STAGES, "config", "cli_shared", "hub"},
     "cli": {
         *STAGES,
@@ -29,6 +30,7 @@ OUTSIDE = {
         "cli_eval",
         "cli_models",
         "cli_query",
+        "cli_train",
         "client",
         "server",
     },
@@ -38,7 +40,8 @@ OUTSIDE = {
 """What each part outside the stages may import"""
 EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript"}
 NEED_TORCH = {"positioned.py", "halves.py", "torch_engine.py", "convert.py", "export.py",
-              "shrink.py", "split.py"}  # fmt: skip
+              "shrink.py", "split.py", "augment.py", "examples.py", "learner.py", "objective.py",
+              "state.py", "training.py", "watch.py"}  # fmt: skip
 
 
 def part_of(path):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torchaudio.functional as F
+from torchaudio import functional
 
 from speechsearch.audio.player import noise_floor, read_audio
 from speechsearch.errors import RecipeError
@@ -32,9 +32,7 @@ class Augmenter:
         self._options = options
         self._rooms = [_direct(read_audio(path)) for path in _rows(options.rooms, rooms=True)]
         self._noises = [
-            sound
-            for path in _rows(options.noise, rooms=False)
-            if (sound := read_audio(path)).any()
+            sound for path in _rows(options.noise, rooms=False) if (sound := read_audio(path)).any()
         ]
         if options.rooms and not self._rooms:
             raise RecipeError(f"{options.rooms} has no rooms", hint=f"Rows of kind {ROOM_KIND}")
@@ -47,7 +45,7 @@ class Augmenter:
         if not options.speeds or random.random() >= options.speed_share:
             return samples
         speed = float(random.choice(options.speeds))
-        changed, _ = F.speed(torch.from_numpy(samples), SAMPLE_RATE_HZ, speed)
+        changed, _ = functional.speed(torch.from_numpy(samples), SAMPLE_RATE_HZ, speed)
         return np.ascontiguousarray(changed.numpy(), dtype=np.float32)
 
     def heard(self, samples: Audio, random: np.random.Generator) -> Audio:
@@ -86,8 +84,8 @@ def in_silence(samples: Audio, most_ms: float, random: np.random.Generator) -> A
 
 
 def in_room(sound: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
-    """Convolved with a room's response, its direct sound undelayed; as loud and as long as before."""
-    wet = F.fftconvolve(sound, response)[: len(sound)]
+    """Convolved with a room's response, as loud and long as before, the direct sound first."""
+    wet = functional.fftconvolve(sound, response)[: len(sound)]
     power = sound.square().mean() / wet.square().mean().clamp_min(1e-12)
     return wet * power.sqrt()
 
@@ -100,13 +98,13 @@ def in_noise(sound: torch.Tensor, noise: torch.Tensor, snr_db: float) -> torch.T
         return sound
     # torchaudio counts pauses as speech
     counted_db = snr_db - 10 * np.log10(speech / max(whole, 1e-12))
-    return F.add_noise(sound, noise, torch.tensor(counted_db, dtype=sound.dtype))
+    return functional.add_noise(sound, noise, torch.tensor(counted_db, dtype=sound.dtype))
 
 
 def in_band(sound: torch.Tensor, high_pass_hz: float, low_pass_hz: float) -> torch.Tensor:
     """What lies between; 12 dB less each octave outside."""
-    passed = F.highpass_biquad(sound, SAMPLE_RATE_HZ, high_pass_hz)
-    return F.lowpass_biquad(passed, SAMPLE_RATE_HZ, low_pass_hz)
+    passed = functional.highpass_biquad(sound, SAMPLE_RATE_HZ, high_pass_hz)
+    return functional.lowpass_biquad(passed, SAMPLE_RATE_HZ, low_pass_hz)
 
 
 def clipped(sound: torch.Tensor, below_peak_db: float) -> torch.Tensor:
@@ -116,7 +114,7 @@ def clipped(sound: torch.Tensor, below_peak_db: float) -> torch.Tensor:
 
 
 def turning_away(sound: torch.Tensor, gain_db: float, middle: float) -> torch.Tensor:
-    """Louder or quieter by ``gain_db`` in the end; half of it where ``middle`` (0..1) has passed."""
+    """Louder or quieter by ``gain_db`` in the end, by half of it at ``middle`` (0..1)."""
     time = torch.linspace(0, 1, len(sound), dtype=sound.dtype)
     turned = torch.sigmoid((time - middle) * 12)
     return sound * 10 ** (gain_db / 20 * turned)

@@ -37,7 +37,8 @@ def epoch_batches(
 ) -> list[tuple[int, ...]]:
     """Batches of at most ``most_s``, the longest times how many; one alone may be longer.
 
-    ``times`` says how often an utterance comes in an epoch: 2.3 is twice, and again in 30 % of them.
+    ``times`` says how often an utterance comes in an epoch: 2.3 is twice and,
+    for 30 % of them, once more.
     """
     random = np.random.default_rng([seed, epoch])
     whole = np.floor(times).astype(int)

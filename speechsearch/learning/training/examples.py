@@ -81,7 +81,8 @@ class Kept:
                 if path not in self._sounds and kept.nbytes <= self._left:
                     self._left -= kept.nbytes
                     self._sounds[path] = kept
-        return kept.astype(np.float32) / 32767
+        sound: Audio = kept.astype(np.float32) / np.float32(32767)
+        return sound
 
 
 class Kitchen:

@@ -1,139 +1,178 @@
-"""A CTC model as it learns: its forward pass, what it is blamed for, its parts ([torch] extra).
+"""A model that learns: weights, their moving average, optimiser, teacher ([torch] extra).
 
-Any CTC model of transformers that ``asr.positioned.load_torch`` reads. The convolutions and the
-letters are computed in float32, the encoder in bfloat16 where that is wanted: on a GPU only.
+Everything random in a step follows from the recipe's seed and the step's number.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
-from transformers import PreTrainedModel
 
 from speechsearch.asr.checkpoint import Checkpoint
-from speechsearch.learning.training.examples import Examples, Sounds
-from speechsearch.learning.training.recipe import Augment, Optimiser
+from speechsearch.asr.positioned import load_torch, table_frames
+from speechsearch.errors import RecipeError, TrainingError
+from speechsearch.learning.training.examples import Examples
+from speechsearch.learning.training.objective import (
+    groups,
+    letters_loss,
+    logits_of,
+    prepare,
+    same_letters_and_frames,
+    teacher_loss,
+)
+from speechsearch.learning.training.recipe import Recipe
+from speechsearch.learning.training.schedule import average_decay, letters_factor, rate_factor
+from speechsearch.types import SAMPLE_RATE_HZ
 
-DROPOUTS = (
-    "hidden_dropout", "activation_dropout", "attention_dropout", "feat_proj_dropout",
-    "final_dropout",
-)  # fmt: skip
-MASK = "masked_spec_embed"
-"""What stands in masked frames; models that were never masked in training have none"""
-
-
-def prepare(model: PreTrainedModel, options: Augment) -> list[str]:
-    """Set masking and dropout; returns the names of weights added for training alone."""
-    config, base = model.config, model.base_model
-    config.apply_spec_augment = True
-    config.mask_time_prob, config.mask_time_length = options.time_masks, options.time_mask_frames
-    config.mask_feature_prob = options.feature_masks
-    config.mask_feature_length = options.feature_mask_channels
-    config.mask_time_min_masks = config.mask_feature_min_masks = 0
-    if options.dropout is not None:
-        for name in DROPOUTS:
-            setattr(config, name, options.dropout)
-        for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = options.dropout
-            elif isinstance(getattr(module, "dropout", None), float):
-                module.dropout = options.dropout  # attention's own
-    masked = config.mask_time_prob or config.mask_feature_prob
-    if not masked or hasattr(base, MASK):
-        return []
-    base.register_parameter(MASK, torch.nn.Parameter(torch.zeros(config.hidden_size)))
-    prefix = model.base_model_prefix
-    return [f"{prefix}.{MASK}"]
+MOST_BAD_STEPS = 10
+"""Steps in a row whose gradient is no number, before it is given up"""
+BETAS = (0.9, 0.98)
+"""Of AdamW, as wav2vec 2.0 was trained (Baevski et al. 2020)"""
 
 
-def logits_of(model: PreTrainedModel, sounds: Sounds, *, masked: bool, reduced: bool) -> Any:
-    """Float32 [sounds, frames, letters].
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a step was about."""
 
-    Frames behind a sound's end look at nothing and are looked at by none where ``masked``; models
-    with a group norm were trained without a mask, and are.
-    """
-    base = model.base_model
-    features = base.feature_extractor(sounds.samples).transpose(1, 2)
-    mask = None
-    if masked:
-        frames = torch.arange(features.shape[1], device=features.device)
-        mask = frames[None] < sounds.frames[:, None]
-    projected = base.feature_projection(features)
-    hidden = projected[0] if isinstance(projected, tuple) else projected
-    if model.training and hidden.shape[1] > model.config.mask_time_length:
-        hidden = base._mask_hidden_states(hidden, attention_mask=mask)
-    kind = hidden.device.type
-    with torch.autocast(kind, dtype=torch.bfloat16) if reduced else nullcontext():
-        encoded = base.encoder(hidden, attention_mask=mask)[0]
-    return model.lm_head(model.dropout(encoded.float()))
+    loss: float
+    letters: float
+    teacher: float
+    gradient: float
 
 
-def letters_loss(log_probs: torch.Tensor, examples: Examples, blank: int) -> torch.Tensor:
-    """CTC (Graves et al. 2006) in nats a letter; sounds weighted as the recipe says.
+class Learner:
+    """Takes steps."""
 
-    ``log_probs``: [sounds, frames, letters].
-    """
-    each = F.ctc_loss(
-        log_probs.transpose(0, 1),
-        examples.labels.to(log_probs.device),
-        examples.heard.frames,
-        examples.label_lengths.to(log_probs.device),
-        blank=blank,
-        reduction="none",
-        zero_infinity=True,
-    )
-    weights = examples.letters_weights.to(each.device)
-    letters = (weights * examples.label_lengths.to(each.device)).sum()
-    return (weights * each).sum() / letters.clamp_min(1)
+    def __init__(self, recipe: Recipe, start: Path, teacher: Path | None, device: str) -> None:
+        """Checkpoint folders; raises ModelError, or RecipeError for what does not fit."""
+        self._recipe, self._device = recipe, device
+        self.checkpoint = Checkpoint.open(start)
+        self.model = load_torch(start, fused_attention=True)
+        self._check_lengths(start)
+        self._extra = prepare(self.model, recipe.augment)
+        self.model.to(device)
+        self._teacher = self._load_teacher(start, teacher)
+        self._optimiser = torch.optim.AdamW(groups(self.model, recipe.optimiser), betas=BETAS)
+        state = self.model.state_dict()
+        self._average = {name: weight.detach().clone() for name, weight in state.items()}
+        self._bad_steps = 0
+
+    def learn(self, examples: Examples, step: int) -> Learned:
+        """Step 0, 1, …"""
+        options = self._recipe.optimiser
+        _seed(self._recipe.seed, step)
+        for group in self._optimiser.param_groups:
+            factor = letters_factor if group["name"] == "letters" else rate_factor
+            group["lr"] = group["rate"] * factor(step, options)
+        letters, teacher = self._blame(examples)
+        loss = letters + teacher
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), options.clip_norm)
+        self._apply(float(norm), step)
+        return Learned(*(float(one.detach()) for one in (loss, letters, teacher, norm)))
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The model with its averaged weights, as one uses it."""
+        own = {name: weight.clone() for name, weight in self.model.state_dict().items()}
+        self.model.load_state_dict(self._average)
+        self.model.eval()
+        try:
+            yield
+        finally:
+            self.model.load_state_dict(own)
+            self.model.train()
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """All that going on needs: ``model``, ``average``, ``optimiser``."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self._average,
+            "optimiser": self._optimiser.state_dict(),
+        }
+
+    def go_on(self, state: dict[str, dict[str, Any]]) -> None:
+        """Be as ``state`` says."""
+        self.model.load_state_dict(state["model"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        for name, weight in state["average"].items():
+            self._average[name].copy_(weight)
+
+    def result(self) -> dict[str, torch.Tensor]:
+        """The averaged weights, without those that training alone needed."""
+        return {
+            name: weight.detach().cpu().contiguous()
+            for name, weight in self._average.items()
+            if name not in self._extra
+        }
+
+    @property
+    def _reduced(self) -> bool:
+        """bfloat16 in the encoder: only on a GPU (on a CPU it can be 30 times slower)."""
+        return self._device != "cpu"
+
+    def _blame(self, examples: Examples) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the transcripts say, and what the teacher says."""
+        examples = replace(examples, heard=examples.heard.to(self._device))
+        how = {"masked": self.checkpoint.local_features, "reduced": self._reduced}
+        self.model.train()
+        log_probs = logits_of(self.model, examples.heard, **how).log_softmax(dim=-1)
+        letters = letters_loss(log_probs, examples, self.checkpoint.vocabulary.blank_id)
+        if examples.clean is None or self._teacher is None:
+            return letters, torch.zeros((), device=letters.device)
+        with torch.no_grad():
+            taught = logits_of(self._teacher, examples.clean.to(self._device), **how)
+        return letters, teacher_loss(log_probs, taught.log_softmax(dim=-1), examples)
+
+    def _apply(self, gradient: float, step: int) -> None:
+        """Move the weights and their average; a gradient that is no number moves nothing."""
+        if not np.isfinite(gradient):
+            self._bad_steps += 1
+            if self._bad_steps >= MOST_BAD_STEPS:
+                raise TrainingError(
+                    f"the gradient was no number {MOST_BAD_STEPS} times in a row, at step {step}",
+                    hint="Lower the rates, or begin from another checkpoint",
+                )
+            return
+        self._bad_steps = 0
+        self._optimiser.step()
+        decay = average_decay(step, self._recipe.optimiser.average)
+        with torch.no_grad():
+            for name, weight in self.model.state_dict().items():
+                self._average[name].lerp_(weight, 1 - decay)
+
+    def _load_teacher(self, start: Path, folder: Path | None) -> Any:
+        if folder is None:
+            return None
+        if not same_letters_and_frames(Checkpoint.open(folder), self.checkpoint):
+            raise RecipeError(
+                f"{folder} writes other letters, or at other frames, than {start}",
+                hint="Use it for pseudo-labels instead: speechsearch pseudolabel",
+            )
+        return load_torch(folder, fused_attention=True).requires_grad_(False).to(self._device)
+
+    def _check_lengths(self, start: Path) -> None:
+        """Slowed down and between silences, the longest must fit the model's positions."""
+        lengths, reach = self._recipe.lengths, table_frames(self.model)
+        slowest = min((*self._recipe.augment.speeds, 1.0))
+        longest_s = lengths.longest_s / slowest + 2 * lengths.most_silence_ms / 1000
+        if reach and self.checkpoint.timing.frames(int(longest_s * SAMPLE_RATE_HZ)) > reach:
+            raise RecipeError(
+                f"recordings of {lengths.longest_s:g} s, slowed down and between silences, are "
+                f"longer than the {reach} frames that {start} reaches",
+                hint="Lower lengths.longest_s",
+            )
 
 
-def teacher_loss(
-    log_probs: torch.Tensor, taught: torch.Tensor, examples: Examples
-) -> torch.Tensor:
-    """Kullback-Leibler divergence of the teacher from the learner in nats a frame (Hinton 2015).
-
-    Both [sounds, frames, letters]; the mean over the sounds' own frames, weighted.
-    """
-    each = (taught.exp() * (taught - log_probs)).sum(dim=-1)
-    frames = torch.arange(each.shape[1], device=each.device)
-    inside = frames[None] < examples.heard.frames[:, None]
-    weights = inside * examples.teacher_weights.to(each.device)[:, None]
-    return (weights * each).sum() / inside.sum().clamp_min(1)
-
-
-def groups(model: PreTrainedModel, options: Optimiser) -> list[dict[str, Any]]:
-    """Parameter groups in a fixed order, each with its ``name`` and its full ``rate``.
-
-    A part whose rate is 0 is frozen, which costs less.
-    """
-    base = model.base_model
-    front = [*base.feature_extractor.parameters(), *base.feature_projection.parameters()]
-    letters = list(model.lm_head.parameters())
-    known = {id(weight) for weight in (*front, *letters)}
-    rest = [weight for weight in model.parameters() if id(weight) not in known]
-    parts = (
-        ("front", front, options.front_rate, 0.0),
-        ("encoder", rest, options.encoder_rate, options.weight_decay),
-        ("letters", letters, options.letters_rate, options.weight_decay),
-    )
-    for weights in (weights for _, weights, rate, _ in parts if not rate):
-        for weight in weights:
-            weight.requires_grad_(False)
-    if not options.front_rate:
-        base.feature_extractor._freeze_parameters()
-    return [
-        {"params": weights, "name": name, "rate": rate, "lr": rate, "weight_decay": decay}
-        for name, weights, rate, decay in parts
-        if rate
-    ]
-
-
-def same_letters_and_frames(one: Checkpoint, other: Checkpoint) -> bool:
-    """Whether the log-probabilities of two models can be compared, frame by frame."""
-    return one.timing == other.timing and (
-        one.vocabulary.letters == other.vocabulary.letters
-        and one.vocabulary.blank_id == other.vocabulary.blank_id
-    )
+def _seed(seed: int, step: int) -> None:
+    """Dropout and masks of this very step."""
+    first, second = np.random.SeedSequence([seed, step]).generate_state(2)
+    torch.manual_seed(int(first))
+    np.random.seed(int(second))  # transformers draws its masks from there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class Metrics:
         aside.replace(self._path)
         self._file = self._path.open("a", encoding="utf-8", buffering=1)
 
-    def write(self, row: dict[str, Any]) -> None:
+    def write(self, row: Mapping[str, Any]) -> None:
         """Add a line; it has a ``step``."""
         self._file.write(_line(row))
 
@@ -43,5 +44,5 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _line(row: dict[str, Any]) -> str:
+def _line(row: Mapping[str, Any]) -> str:
     return json.dumps(row) + "\n"

@@ -90,7 +90,7 @@ def _plain(state: State) -> dict[str, Any]:
 def _read(path: Path) -> State | None:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # noqa: BLE001 - what a torn file raises is not documented
+    except Exception:
         return None
     if stored.pop("schema", None) != SCHEMA:
         raise TrainingError(

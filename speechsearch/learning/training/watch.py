@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,29 +17,12 @@ from speechsearch.audio.player import read_audio
 from speechsearch.learning.table import Recording, draw, read_table
 from speechsearch.learning.training.corpus import meeting
 from speechsearch.learning.training.examples import Sounds
-from speechsearch.learning.training.learner import logits_of
+from speechsearch.learning.training.objective import logits_of
 from speechsearch.learning.training.recipe import Watch
+from speechsearch.learning.training.spectator import Sample, Watched
 from speechsearch.types import SAMPLE_RATE_HZ, Audio
 
 Listen = Callable[[Audio], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """What was said, and what was heard."""
-
-    said: str
-    heard: str
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A table as it is heard now."""
-
-    name: str
-    recordings: int
-    errors: Errors
-    samples: tuple[Sample, ...]
 
 
 def rows_of(watch: Watch, seed: int) -> list[Recording]:
@@ -51,7 +33,8 @@ def rows_of(watch: Watch, seed: int) -> list[Recording]:
 
 def hear(name: str, rows: Sequence[Recording], listen: Listen, samples: int) -> Watched:
     """Greedy text of all; recordings too long for one piece are cut into several."""
-    total, shown = Errors(), []
+    total = Errors()
+    shown: list[Sample] = []
     for number, row in enumerate(rows):
         heard = listen(read_audio(row.path))
         total += count_errors(row.transcript, heard)

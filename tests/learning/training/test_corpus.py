@@ -1,5 +1,6 @@
 """What of a table is learned from, and with which letters."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,17 +45,21 @@ def test_a_number_is_spelled_as_it_is_said():
 
 @given(st.lists(st.integers(1, 3), max_size=12))
 def test_a_double_letter_needs_a_blank_between(labels):
-    doubles = sum(a == b for a, b in zip(labels, labels[1:], strict=False))
+    doubles = sum(a == b for a, b in pairwise(labels))
     assert frames_needed(labels) == len(labels) + doubles
 
 
 def test_rows_are_chosen_by_patterns_and_by_numbers():
-    rows = [recording("a/1.wav", age="6"), recording("b/2.wav", age="40"), recording("a/3.wav", age="")]
+    rows = [
+        recording("a/1.wav", age="6"),
+        recording("b/2.wav", age="40"),
+        recording("a/3.wav", age=""),
+    ]
     assert [r.name for r in meeting(rows, {"age": "<16"})] == ["a/1.wav"]
     assert [r.name for r in meeting(rows, {"age": ">=16", "path": "b/*"})] == ["b/2.wav"]
     assert [r.name for r in meeting(rows, {"path": "a/*"})] == ["a/1.wav", "a/3.wav"]
     assert meeting(rows, {}) == rows
-    with pytest.raises(TableError, match="no column 'accent'.*path, age"):
+    with pytest.raises(TableError, match=r"no column 'accent'.*path, age"):
         meeting(rows, {"accent": "x"})
 
 

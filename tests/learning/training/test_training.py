@@ -15,6 +15,7 @@ import pytest
 from speechsearch.errors import RecipeError, TrainingError
 from speechsearch.learning.training.metrics import METRICS_FILE, read_metrics
 from speechsearch.learning.training.recipe import Optimiser
+from speechsearch.learning.training.run_folder import RESULT, alone
 
 torch = pytest.importorskip("torch", reason="needs the [torch] extra")
 for extra in ("torchaudio", "transformers", "safetensors"):
@@ -95,7 +96,7 @@ def test_killed_with_9_in_the_middle_the_loss_curve_goes_on_where_it_was(
     assert going_on.returncode == 0, said
     assert "going on after step" in said
     assert curve(tmp_path / "run") == curve(tmp_path / "undisturbed")
-    resumed = tmp_path / "run" / training.RESULT
+    resumed = tmp_path / "run" / RESULT
     assert all(
         torch.equal(a, b)
         for a, b in zip(weights(undisturbed).values(), weights(resumed).values(), strict=True)
@@ -188,7 +189,7 @@ def test_a_teacher_of_other_letters_is_refused(recipe, little):
 def test_two_trainings_in_one_folder_are_refused(recipe, little, tmp_path):
     (tmp_path / "run").mkdir()
     with (
-        training._alone(tmp_path / "run"),
+        alone(tmp_path / "run"),
         pytest.raises(TrainingError, match="another training"),
     ):
         train(recipe(), little, tmp_path / "run")
