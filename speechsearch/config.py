@@ -125,6 +125,28 @@ class ServerOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutOptions:
+    """How new versions are let in: on where a token says who may do it."""
+
+    token: str = ""
+    """The administrator's; another than the clients'"""
+    token_file: str = ""
+    """A file that holds it instead"""
+    folder: str = ""
+    """Where versions and the state of the rollout are kept; empty: ``versions`` beside the models
+    that were pulled"""
+    golden: str = ""
+    """Table of recordings that a version has to get right before anybody meets it; empty: those
+    that are shipped"""
+    tick_s: float = 1.0
+    """How often it is asked whether to go on"""
+    session_s: float = 300.0
+    """A session that lasts longer is counted then; what follows in the same step is not"""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class AsrOptions:
     """The acoustic model."""
 
@@ -174,6 +196,7 @@ class Settings(BaseSettings):
     server: ServerOptions = ServerOptions()
     asr: AsrOptions = AsrOptions()
     search: SearchOptions = SearchOptions()
+    rollout: RolloutOptions = RolloutOptions()
 
     @property
     def model_dirs(self) -> list[Path]:

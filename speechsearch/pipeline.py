@@ -14,12 +14,12 @@ from typing import Protocol
 import numpy as np
 
 from speechsearch.asr import gate
-from speechsearch.asr.beam import BeamDecoder
+from speechsearch.asr.beam import BeamDecoder, Reading
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import AcousticModel
 from speechsearch.clock import Stopwatch
 from speechsearch.errors import ConfigError
-from speechsearch.search.ranking import NOTHING, Ranker, Ranking
+from speechsearch.search.ranking import NOTHING, Ranker, Ranking, query_of
 from speechsearch.search.spelling import spellings
 from speechsearch.search.verdict import Verdict
 from speechsearch.turns import Seam, TurnOptions, is_one
@@ -191,21 +191,28 @@ class Pipeline:
         """Pay for the model's first-time costs; the finder's are paid by who makes it."""
         self.model.warm_up()
 
-    def read(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
-        """What the log-probs of ``sound`` say and ask for."""
+    def read(
+        self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch, *, inside: bool = True
+    ) -> Result:
+        """What the log-probs of ``sound`` say and ask for; ``inside`` as for ``Ranker.answer``."""
         info = self.model.info
         offset_s = sound.start_sample / SAMPLE_RATE_HZ
         heard = greedy(log_probs, info.vocabulary, info.timing, offset_s)
         verdict = self._gate.judge(heard)
-        self._lap(watch, "hypothesis")
         finder = self.finder()
-        found = self._find(finder.ranker, heard.text, log_probs, verdict)
+        beam = finder.beam if self.options.decoder is Decoder.BEAM else None
+        readings: tuple[Reading, ...] = ()
+        if beam and verdict.is_speech:
+            readings = beam.decode(log_probs, offset_s)
+        self._lap(watch, "hypothesis")
+        asked = heard.text
+        if readings and self.options.search is SearchMode.FULL:
+            asked = query_of(reading.hypothesis.text for reading in readings)
+        found = self._find(finder.ranker, asked, log_probs, verdict, inside)
         self._lap(watch, "search")
-        hypotheses: tuple[Hypothesis, ...] = ()
-        if verdict.is_speech:
-            hypotheses = (heard,)
-            if finder.beam and self.options.decoder is Decoder.BEAM:
-                hypotheses = _readings(finder.beam, log_probs, offset_s, found.hits)
+        if beam and found.hits:
+            readings = _with_titles(beam, log_probs, offset_s, found.hits)
+        hypotheses = _spelt(readings) if readings or not verdict.is_speech else (heard,)
         self._lap(watch, "hypothesis")
         return Result(
             utterance=sound.number,
@@ -217,13 +224,15 @@ class Pipeline:
             answer_confidence=found.confidence,
         )
 
-    def _find(self, ranker: Ranker, text: str, log_probs: LogProbs, heard: gate.Verdict) -> Ranking:
+    def _find(
+        self, ranker: Ranker, text: str, log_probs: LogProbs, heard: gate.Verdict, inside: bool
+    ) -> Ranking:
         """Hits for speech; for speech too unsure to search with, only what fits it surely."""
         if not heard.is_speech:
             return NOTHING
         if self.options.search is SearchMode.TEXT:
             return ranker.answer(text, None) if heard.searchable else NOTHING
-        found = ranker.answer(text, log_probs)
+        found = ranker.answer(text, log_probs, inside=inside)
         return found if heard.searchable or found.verdict is Verdict.FOUND else NOTHING
 
     def _apart_nats(self, first: Result, second: Result) -> float | None:
@@ -234,10 +243,17 @@ class Pipeline:
         self._observer.stage(name, watch.lap(name))
 
 
-def _readings(
+def _with_titles(
     beam: BeamDecoder, log_probs: LogProbs, offset_s: float, hits: Sequence[Hit]
-) -> tuple[Hypothesis, ...]:
-    """What was said, best first: read with the titles that the sound was found to fit."""
+) -> tuple[Reading, ...]:
+    """What was said, read with the titles that the sound was found to fit."""
     titles = [title for hit in hits for title in spellings(hit.title)]
-    best, *others = beam.decode(log_probs, offset_s, beam.bias(titles))
-    return (best.hypothesis, *(replace(reading.hypothesis, words=()) for reading in others))
+    return beam.decode(log_probs, offset_s, beam.bias(titles))
+
+
+def _spelt(readings: Sequence[Reading]) -> tuple[Hypothesis, ...]:
+    """The hypotheses, best first; the times of words are kept of the best alone."""
+    return tuple(
+        replace(reading.hypothesis, words=()) if place else reading.hypothesis
+        for place, reading in enumerate(readings)
+    )

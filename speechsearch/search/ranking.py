@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,8 +34,8 @@ class RankingOptions:
     """Further hits fit at least this share of the best one."""
     text_nats: float = 1.0
     """What a full match of words is worth: decides between titles that sound alike."""
-    most_cells: int = 25_000_000
-    """Frames times letters scored for one utterance, about 20 ms on one core of the machine in the
+    most_cells: int = 15_000_000
+    """Frames times letters scored for one utterance, about 12 ms on one core of the machine in the
     README; a larger catalogue is first cut to a shortlist."""
     most_letters: int = 600_000
     """Of a catalogue that is scored whole for a short utterance"""
@@ -68,6 +68,18 @@ Shares = dict[int, float]
 """How well each entry's words match, 1 for the best: by its number"""
 
 
+def query_of(texts: Iterable[str]) -> str:
+    """One query of all words of the n-best readings, each once, carrier phrases left out.
+
+    Of 275 phrases among 103,576 titles, with noise at 5 dB, 196 came out on top with the words of
+    five readings, as with five queries weighted by how likely each reading is (195); 194 with
+    those of the best reading, 184 with the best letter of each frame.
+    """
+    return " ".join(
+        dict.fromkeys(word for text in texts for word in text[carrier_length(text) :].split())
+    )
+
+
 class Ranker:
     """Ranks the entries of one index for one acoustic model's letters.
 
@@ -97,11 +109,14 @@ class Ranker:
         text: str,
         log_probs: LogProbs | None,
         limit: int | None = None,
+        *,
+        inside: bool = True,
     ) -> Ranking:
         """Hits, best first, and how sure they are.
 
         ``log_probs`` [frames, letters] of the utterance, or None for a typed query, which is
-        ranked by its words alone.
+        ranked by its words alone. ``inside``: where no title is surely the whole of what was said,
+        look for titles inside it too, which doubles the cost.
         """
         limit = self._options.limit if limit is None else limit
         if log_probs is None:
@@ -113,7 +128,7 @@ class Ranker:
         if not len(pool.forms) or not len(sound.frames):
             return NOTHING
         found = self._by_sound(sound, pool, shares, limit)
-        if found.verdict is Verdict.FOUND:
+        if found.verdict is Verdict.FOUND or not inside:
             return found
         return max(found, self._spotted(log_probs, pool, limit), key=lambda it: it.confidence)
 

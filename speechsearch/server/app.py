@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -32,6 +33,9 @@ from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire.address import SOCKET_PATH
 from speechsearch.wire.messages import MAX_HITS, MAX_QUERY_LETTERS
 from speechsearch.wire.objects import SearchObject
+
+if TYPE_CHECKING:
+    from speechsearch.server.rollouts import Rollouts
 
 
 class Http:
@@ -95,6 +99,7 @@ def create_app(
     metrics: Metrics,
     options: ServerOptions,
     segmenter: Callable[[], Segmenter],
+    rollouts: Rollouts | None = None,
 ) -> Starlette:
     """The app around one pipeline; ``app.state.sockets`` drains it.
 
@@ -103,14 +108,17 @@ def create_app(
     """
     answers = Answers(pipeline, metrics, options)
     sockets = Sockets(answers, metrics, options, segmenter)
+    if rollouts:
+        sockets.seat = rollouts.attach(answers, metrics)
     http = Http(answers, metrics, sockets, options.token)
     transcriptions = Transcriptions(answers, metrics, options, segmenter, lambda: sockets.draining)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         answers.admission.newcomer_load = await asyncio.to_thread(_presumed_load, pipeline)
-        http.warm = True
-        yield
+        async with rollouts.running() if rollouts else nullcontext():
+            http.warm = True
+            yield
         answers.close()
 
     app = Starlette(
@@ -122,6 +130,7 @@ def create_app(
             Route("/v1/search", http.search),
             Route("/v1/transcriptions", transcriptions, methods=["POST"]),
             Route("/openapi.json", openapi),
+            *(rollouts.routes() if rollouts else ()),
             *page_routes(),
         ],
         exception_handlers={SpeechsearchError: failed, HTTPException: no_route},

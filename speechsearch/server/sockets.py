@@ -8,6 +8,7 @@ import hmac
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -45,6 +46,9 @@ from speechsearch.wire.events import (
 from speechsearch.wire.server_session import ServerFacts, check_hello
 from speechsearch.wire.stream import Stream
 
+if TYPE_CHECKING:
+    from speechsearch.server.seats import Seat
+
 HELLO_TIMEOUT_S = 5.0
 HANG_UP_TIMEOUT_S = 2.0
 MAX_ERRORS = 50
@@ -72,6 +76,8 @@ class Sockets:
         self._connections: set[WebSocket] = set()
         self._speakers: dict[WebSocket, float] = {}
         self._draining = False
+        self.seat: Callable[[str], Seat] | None = None
+        """Gives a session its seat, where versions are rolled out"""
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection from accept to close."""
@@ -93,12 +99,18 @@ class Sockets:
     def _furnish(self, held: Held, hello: m.Hello) -> None:
         """Give a new session what it holds: its turns, and where it asks for it, our own ears."""
         say: Say = held.send
+        held.seat = self.seat(held.session.id) if self.seat else None
         if hello.vad == "server":
             shortest_ms = self._answers.pipeline.options.turns.complete_ms
-            stream = Stream(held.session, self._segmenter, shortest_ms)
+            segmenter = self._segmenter
+            if held.seat:
+                shortest_ms, segmenter = held.seat.shortest_hangover_ms, held.seat.segmenter
+            stream = Stream(held.session, segmenter, shortest_ms)
             held.listening = Listening(stream, partial(self._act, held), held.settle)
             say = held.listening.saying(held.send)
-        held.conversation = Conversation(self._answers, self._metrics, say, partials=hello.partials)
+        held.conversation = Conversation(
+            self._answers, self._metrics, say, partials=hello.partials, seat=held.seat
+        )
 
     async def drain(self) -> None:
         """Take no new connections, let utterances in flight get their answer, then close."""
@@ -208,7 +220,7 @@ class Sockets:
             case Reply(message):
                 await held.send(message)
             case Paused():
-                held.conversation.pause(event)
+                _pause(held, event)
             case Resumed():
                 held.conversation.resume(event)
             case Withdrawn():
@@ -219,15 +231,21 @@ class Sockets:
             case Asked(m.Search() as query):
                 self._spawn(self._search(held, query))
             case Asked(m.Feedback() as feedback):
-                self._metrics.told(feedback.action)
-                if feedback.action == "click":
-                    held.conversation.act(feedback.utterance)
+                self._told(held, feedback)
+
+    def _told(self, held: Held, feedback: m.Feedback) -> None:
+        self._metrics.told(feedback.action)
+        if feedback.action == "click":
+            held.conversation.act(feedback.utterance)
+        if held.seat:
+            held.seat.told(feedback)
 
     async def _answer(
         self, held: Held, ended: UtteranceEnded, answering: asyncio.Task[Answered], began_s: float
     ) -> None:
         number = ended.utterance.number
         answer: m.Final | m.Nothing | m.Error
+        answered: Answered | None = None
         try:
             answered = await answering
             wait_ms = (monotonic_s() - began_s) * 1000
@@ -246,6 +264,8 @@ class Sockets:
             answer = error_message(failed, number)
         held.session.answered(answer, number)
         await held.send(answer)
+        if held.seat:
+            held.seat.answered(ended, answered)
         if held.listening:
             await held.listening.take(held.listening.stream.go_on)
         held.settle()
@@ -274,6 +294,12 @@ class Sockets:
         except (RuntimeError, OSError, WebSocketDisconnect):
             return
         await _hang_up(socket, 1013 if isinstance(error, Overloaded) else 1008)
+
+
+def _pause(held: Held, event: Paused) -> None:
+    held.conversation.pause(event)
+    if held.seat:
+        held.seat.paused(event)
 
 
 def _subprotocol(socket: WebSocket) -> str | None:
