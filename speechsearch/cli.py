@@ -11,6 +11,7 @@ from rich.table import Table
 
 from speechsearch import __version__
 from speechsearch.cli_eval import evaluate
+from speechsearch.cli_export import models_card, models_export
 from speechsearch.cli_models import models_app
 from speechsearch.cli_query import query
 from speechsearch.cli_rollout import rollout_app
@@ -43,6 +44,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Voice search on your own machine: speak, and the hits are on the screen.",
 )
+models_app.command("export")(models_export)
+models_app.command("card")(models_card)
 app.add_typer(models_app, name="models")
 app.add_typer(rollout_app, name="rollout")
 app.command("query")(query)

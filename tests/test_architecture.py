@@ -22,7 +22,8 @@ OUTSIDE = {
     "cli_shared": {*STAGES, "config", "client", "server"},
     "cli_eval": {*STAGES, "cli_shared", "client", "learning"},
     "cli_query": {*STAGES, "cli_shared", "client"},
-    "cli_train": {*STAGES, "config", "cli_shared", "hub", "learning"},
+    "cli_export": {*STAGES, "config", "cli_shared", "hub", "learning"},
+    "cli_train": {*STAGES, "config", "cli_shared", "learning"},
     "cli_models": {*STAGES, "config", "cli_shared", "hub"},
     "cli_rollout": {*STAGES, "config", "cli_shared", "server"},
     "cli": {
@@ -30,6 +31,7 @@ OUTSIDE = {
         "config",
         "cli_shared",
         "cli_eval",
+        "cli_export",
         "cli_models",
         "cli_query",
         "cli_rollout",
@@ -44,7 +46,7 @@ OUTSIDE = {
 EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript"}
 NEED_TORCH = {"positioned.py", "halves.py", "torch_engine.py", "convert.py", "export.py",
               "shrink.py", "split.py", "augment.py", "examples.py", "learner.py", "objective.py",
-              "state.py", "training.py", "watch.py"}  # fmt: skip
+              "state.py", "training.py", "watch.py", "exporting.py"}  # fmt: skip
 
 
 def part_of(path):

@@ -53,6 +53,8 @@ class Corpus:
     utterances: tuple[Utterance, ...]
     left_out: Mapping[str, int]
     """Reason -> how many recordings"""
+    licences: Sequence[Sequence[str]]
+    """Of each part, as its table states them"""
 
     def minutes(self, part: int) -> float:
         """How much of a part there is."""
@@ -91,9 +93,11 @@ def read_corpus(
     """
     utterances: list[Utterance] = []
     left_out: dict[str, int] = {}
+    licences: list[list[str]] = []
     for number, part in enumerate(parts):
         rows = chosen(part, seed)
         before = len(utterances)
+        licences.append(sorted({_licence(row) for row in rows}))
         for row in rows:
             made = _utterance(row, number, lengths, speller, timing)
             if isinstance(made, Utterance):
@@ -105,7 +109,7 @@ def read_corpus(
                 f"nothing of {part.table} can be learned from",
                 hint=f"{len(rows)} rows meet {part.where or 'no condition'}; left out: {left_out}",
             )
-    return Corpus(tuple(utterances), left_out)
+    return Corpus(tuple(utterances), left_out, licences)
 
 
 def chosen(part: Speech, seed: int) -> list[Recording]:
@@ -159,6 +163,11 @@ def _test(wanted: str) -> Callable[[str], bool]:
 def _speaker(row: Recording) -> str:
     named = (row.columns[name] for name in SPEAKER_COLUMNS if row.columns.get(name))
     return next(named, row.name)
+
+
+def _licence(row: Recording) -> str:
+    named = (row.columns[name] for name in ("licence", "license") if row.columns.get(name))
+    return next(named, "not stated")
 
 
 def seconds_of(path: Path) -> float:

@@ -29,15 +29,15 @@ def alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def write_checkpoint(folder: Path, start: Path, write_weights: Callable[[Path], None]) -> Path:
-    """The configuration of ``start`` beside new weights, which ``write_weights`` puts down."""
+def write_checkpoint(folder: Path, start: Path, write: Callable[[Path], None]) -> Path:
+    """The configuration of ``start`` beside what ``write`` puts down: new weights, a card."""
     target, aside = folder / RESULT, folder / f"{RESULT}.part"
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
     for name in CHECKPOINT_FILES:
         if (start / name).exists():
             shutil.copyfile(start / name, aside / name)
-    write_weights(aside)
+    write(aside)
     shutil.rmtree(target, ignore_errors=True)
     aside.rename(target)
     return target

@@ -23,6 +23,7 @@ from speechsearch.learning.training.corpus import Corpus, Speller, read_corpus
 from speechsearch.learning.training.examples import Examples, Kitchen
 from speechsearch.learning.training.learner import Learner
 from speechsearch.learning.training.metrics import Metrics
+from speechsearch.learning.training.provenance import README, provenance
 from speechsearch.learning.training.recipe import Recipe
 from speechsearch.learning.training.run_folder import alone, write_checkpoint
 from speechsearch.learning.training.schedule import rate_factor
@@ -82,7 +83,7 @@ class Training:
                 done = self._work(corpus, spectator, metrics, stop)
             finally:
                 metrics.close()
-            return write_checkpoint(self._folder, self._start, self._write) if done else None
+            return self._result(corpus) if done else None
 
     def _work(
         self, corpus: Corpus, spectator: Spectator, metrics: Metrics, stop: Callable[[], bool]
@@ -185,8 +186,13 @@ class Training:
         )
         self._state = replace(found, model={}, average={}, optimiser={})
 
-    def _write(self, folder: Path) -> None:
-        save_file(self._learner.result(), folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    def _result(self, corpus: Corpus) -> Path:
+        def write(folder: Path) -> None:
+            save_file(self._learner.result(), folder / WEIGHTS_FILE, metadata={"format": "pt"})
+            told = provenance(self._recipe, corpus, self._start)
+            (folder / README).write_text(told, encoding="utf-8")
+
+        return write_checkpoint(self._folder, self._start, write)
 
     def _read_corpus(self) -> Corpus:
         recipe, about = self._recipe, self._learner.checkpoint
