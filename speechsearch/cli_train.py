@@ -69,7 +69,9 @@ def train(
     if made is None:
         errors.print("stopped; the same command goes on from here", markup=False)
         raise typer.Exit(130)
-    output.print(f"{made}: make a model of it with speechsearch models export", markup=False)
+    output.print(
+        f"{made}: speechsearch models export makes a model of it", markup=False, soft_wrap=True
+    )
 
 
 def _need_torch() -> None:

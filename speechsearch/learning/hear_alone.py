@@ -27,6 +27,7 @@ from speechsearch.types import SAMPLE_RATE_HZ, samples_to_ms
 GROUP_COLUMNS = ("group", "age", "gender")
 """Looked at where a table has them"""
 AS_RECORDED = "all"
+NOISY_DB = 10.0
 TIMED = 40
 """Recordings on which the speed is measured"""
 
@@ -44,8 +45,7 @@ class Table:
 def conditions(noise: str, rooms: str, seed: int = 0) -> dict[str, Change]:
     """Name -> what is done to every recording; no rooms where none are given."""
     made = {
-        f"with noise at {snr:g} dB": ConditionOptions(snr_db=snr, noise=noise, seed=seed)
-        for snr in (20.0, 10.0, 5.0)
+        f"with noise at {NOISY_DB:g} dB": ConditionOptions(snr_db=NOISY_DB, noise=noise, seed=seed)
     }
     if rooms:
         made["in a room"] = ConditionOptions(rir=rooms, seed=seed)

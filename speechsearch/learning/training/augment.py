@@ -23,6 +23,8 @@ from speechsearch.types import SAMPLE_RATE_HZ, Audio, ms_to_samples
 
 LONGEST_ROOM_S = 0.5
 """What comes later in a room's response is too quiet to matter"""
+SILENT = 1e-10
+"""Mean square of a noise that is none, 100 dB below full scale: recordings have such pauses"""
 
 
 class Augmenter:
@@ -92,9 +94,8 @@ def in_room(sound: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
 
 def in_noise(sound: torch.Tensor, noise: torch.Tensor, snr_db: float) -> torch.Tensor:
     """The sum, with the noise so far below the speech where that is loud."""
-    speech = speech_power(sound.numpy())
-    whole = float(sound.square().mean())
-    if not speech or not noise.any():
+    speech, whole = speech_power(sound.numpy()), float(sound.square().mean())
+    if not speech or float(noise.square().mean()) < SILENT:
         return sound
     # torchaudio counts pauses as speech
     counted_db = snr_db - 10 * np.log10(speech / max(whole, 1e-12))

@@ -189,6 +189,7 @@ class Training:
     def _result(self, corpus: Corpus) -> Path:
         def write(folder: Path) -> None:
             save_file(self._learner.result(), folder / WEIGHTS_FILE, metadata={"format": "pt"})
+            (folder / WEIGHTS_FILE).chmod(0o644)  # safetensors leaves it to its owner alone
             told = provenance(self._recipe, corpus, self._start)
             (folder / README).write_text(told, encoding="utf-8")
 

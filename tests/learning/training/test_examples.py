@@ -105,6 +105,10 @@ def test_noise_to_silence_changes_nothing():
     assert torch.equal(in_noise(silence, tone(400)[:1000], 10), silence)
 
 
+def test_a_pause_in_the_noise_changes_nothing():
+    assert torch.equal(in_noise(tone(400), 1e-25 * tone(900), 10), tone(400))
+
+
 def test_a_room_keeps_length_and_level():
     response = torch.zeros(4000)
     response[[0, 1500, 3000]] = torch.tensor([1.0, 0.5, 0.3])
@@ -130,14 +134,14 @@ def test_whoever_turns_away_gets_quieter():
     assert 10 * np.log10(power(last) / power(first)) == pytest.approx(-12, abs=1)
 
 
-@given(st.integers(0, 100), st.floats(0, 400))
+@given(st.integers(0, 100), st.floats(0, 20))
 @settings(max_examples=20)
 def test_silence_around_leaves_the_sound_whole(seed, most_ms):
-    sound = tone(400).numpy()
+    sound = tone(400, 0.1).numpy()
     padded = in_silence(sound, most_ms, np.random.default_rng(seed))
     assert len(sound) <= len(padded) <= len(sound) + 2 * most_ms * 16 + 2
     windows = np.lib.stride_tricks.sliding_window_view(padded, len(sound))
-    assert any(np.array_equal(window, sound) for window in windows[::1])
+    assert any(np.array_equal(window, sound) for window in windows)
 
 
 def test_a_speed_changes_length_and_pitch():
