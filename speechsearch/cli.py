@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from speechsearch import __version__
+from speechsearch.cli_automation import automation_app
 from speechsearch.cli_eval import evaluate
 from speechsearch.cli_export import models_card, models_export
 from speechsearch.cli_models import models_app
@@ -48,6 +49,7 @@ models_app.command("export")(models_export)
 models_app.command("card")(models_card)
 app.add_typer(models_app, name="models")
 app.add_typer(rollout_app, name="rollout")
+app.add_typer(automation_app, name="automation")
 app.command("query")(query)
 app.command("eval")(evaluate)
 app.command("train")(train)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from speechsearch.cli_shared import JsonOption, ServerOption, output, reports
@@ -125,12 +126,13 @@ def history(server: ServerOption = "", as_json: JsonOption = False) -> None:
     for one in found["transitions"]:
         table.add_row(_when(one["at_s"]), one["version"], one["before"], one["after"], one["who"],
                       one["why"])  # fmt: skip
-    output.print(table)
+    (output if output.is_terminal else Console(width=240)).print(table)
     for one in found["incidents"]:
         output.print(
             f"incident {_when(one['at_s'])}: {one['version']} at {one['place']}: {one['reason']}; "
             f"{one['met']} of {one['seen']} sessions met it",
             markup=False,
+            soft_wrap=True,
         )
         output.print(_evidence(one["evidence"]))
 

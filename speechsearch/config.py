@@ -146,6 +146,27 @@ class RolloutOptions:
     __pydantic_config__: ClassVar = STRICT
 
 
+DegreeName = Literal["human_only", "shadow", "assistance", "partial", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class AutomationOptions:
+    """How much an answer may do by itself; ``rollout/degrees.py`` says what each degree is."""
+
+    degree: DegreeName = "assistance"
+    """Where a catalogue begins, and where it is put back to when this is changed"""
+    ceiling: DegreeName = "full"
+    """No more is ever proposed"""
+    open_above: float = 0.9
+    """At ``partial`` the first hit is opened where it is right with more than this probability"""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.open_above <= 1:
+            raise ConfigError(f"automation.open_above is {self.open_above}: it must be in 0..1")
+
+
 @dataclass(frozen=True, slots=True)
 class AsrOptions:
     """The acoustic model."""
@@ -197,6 +218,7 @@ class Settings(BaseSettings):
     asr: AsrOptions = AsrOptions()
     search: SearchOptions = SearchOptions()
     rollout: RolloutOptions = RolloutOptions()
+    automation: AutomationOptions = AutomationOptions()
 
     @property
     def model_dirs(self) -> list[Path]:

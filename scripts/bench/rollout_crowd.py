@@ -39,6 +39,8 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 CORPUS = "speechocean"
 POLL_S = 0.2
 READY_TRIES = 1200
+REFUSED_S = 2.0
+"""Before a person whom the server refused comes again"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,12 +121,17 @@ async def session(asked: Sequence[Request], url: str, tally: Tally) -> None:
     voice = Voice(source, Segmenter(detector, settings.vad), connection)
     starts = [0, *np.cumsum([512 * len(r.probabilities) for r in recordings])[:-1]]
     seen: set[int] = set()
+    greeted = False
     tally.sessions += 1
     async for event in voice.run():
         if isinstance(event, ConnectionState) and event.state == "lost":
-            tally.refused += not seen
-            tally.errors += bool(seen)
+            if not greeted:
+                tally.refused += 1
+                await asyncio.sleep(REFUSED_S)
+                return
+            tally.errors += 1
             break
+        greeted |= isinstance(event, m.Ready)
         if isinstance(event, m.Error):
             tally.errors += 1
         if isinstance(event, Answer) and isinstance(event.message, m.Final):

@@ -84,14 +84,16 @@ def open_rollout_files(settings: Settings) -> RolloutFiles | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".server").open("a+")
+    except OSError as error:
+        raise StateError(f"{folder} cannot be used: {error}", hint="See rollout.folder") from error
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:
+        lock.close()
         raise StateError(
             f"another server has its rollouts in {folder}",
             hint="Give this one a folder of its own: rollout.folder",
         ) from None
-    except OSError as error:
-        raise StateError(f"{folder} cannot be used: {error}", hint="See rollout.folder") from error
     lock.seek(0)
     died = bool(lock.read())
     lock.write(f"{os.getpid()}\n")

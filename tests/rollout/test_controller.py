@@ -1,7 +1,9 @@
+import msgspec
 import pytest
 
 from speechsearch.errors import IllegalTransition
 from speechsearch.rollout import controller
+from speechsearch.rollout.comparison import Compared
 from speechsearch.rollout.judge import JudgeOptions, Metric
 from speechsearch.rollout.router import PARTS, Arm, Shares
 from speechsearch.rollout.state import Colour, Phase, Plan, State
@@ -178,3 +180,32 @@ def test_what_cannot_follow_has_a_name():
     for attempt in wrong:
         with pytest.raises(IllegalTransition):
             attempt()
+
+
+def test_a_switch_goes_from_the_proof_to_everybody_and_back_at_once():
+    plan = Plan(switch=True)
+    state = controller.start(idle(), "new", plan, 0, ME).state
+    switched = controller.proved(state, "", 5).state
+    assert (switched.phase, switched.champion, switched.other) == (Phase.WARM, "new", "old")
+    back = controller.rollback(switched, 6, ME, "by hand")
+    assert (back.state.champion, back.state.other) == ("old", "")
+    assert back.incident.version == "new"
+    unproved = controller.proved(state, "they are wrong", 5)
+    assert (unproved.state.champion, unproved.state.phase) == ("old", Phase.IDLE)
+
+
+def test_an_old_version_is_let_go_only_while_it_is_warm():
+    with pytest.raises(IllegalTransition, match="no old version is warm"):
+        controller.let_go(shadowed(), 1, ME, "why not")
+
+
+def test_an_incident_says_how_many_met_it_and_how_the_answers_differed():
+    compared = Compared(utterances=2, words_differing=1.0, champion_ms=80)
+    state = msgspec.structs.replace(shadowed(), seen=30, met=3, compared=compared)
+    incident = controller.rollback(state, 1, ME, "by hand").incident
+    assert (incident.seen, incident.met) == (30, 3)
+    assert incident.compared["words_differing"] == 0.5
+    again = controller.start(
+        controller.rollback(state, 1, ME, "x").state, "newer", PLAN, 2, ME
+    ).state
+    assert (again.seen, again.met, again.compared) == (0, 0, Compared())
