@@ -14,6 +14,7 @@ from speechsearch.cli_automation import automation_app
 from speechsearch.cli_eval import evaluate
 from speechsearch.cli_export import models_card, models_export
 from speechsearch.cli_models import models_app
+from speechsearch.cli_pseudolabel import pseudolabel
 from speechsearch.cli_query import query
 from speechsearch.cli_rollout import rollout_app
 from speechsearch.cli_shared import (
@@ -53,6 +54,7 @@ app.add_typer(automation_app, name="automation")
 app.command("query")(query)
 app.command("eval")(evaluate)
 app.command("train")(train)
+app.command("pseudolabel")(pseudolabel)
 
 
 def _version(wanted: bool) -> None:
