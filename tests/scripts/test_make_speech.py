@@ -62,7 +62,7 @@ def run(sources, out, hours):
 
 
 def rows(out):
-    with (out / "speech.tsv").open() as file:
+    with (out / "synthetic.tsv").open() as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
@@ -71,7 +71,7 @@ def test_cut_off_it_goes_on_where_it_was(sources, tmp_path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     assert run(sources, whole, 0.004).returncode == 0
     assert run(sources, cut, 0.002).returncode == 0
-    with (cut / "speech.tsv").open("a") as file:
+    with (cut / "synthetic.tsv").open("a") as file:
         file.write("00000/99999999.opus\tsynth")  # killed while it wrote
     assert run(sources, cut, 0.004).returncode == 0
     assert rows(cut) == rows(whole)
