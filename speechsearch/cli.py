@@ -13,7 +13,9 @@ from speechsearch import __version__
 from speechsearch.cli_alarms import alarms_app
 from speechsearch.cli_automation import automation_app
 from speechsearch.cli_eval import evaluate
+from speechsearch.cli_export import models_card, models_export
 from speechsearch.cli_models import models_app
+from speechsearch.cli_pseudolabel import pseudolabel
 from speechsearch.cli_query import query
 from speechsearch.cli_replay import replay
 from speechsearch.cli_rollout import rollout_app
@@ -33,6 +35,7 @@ from speechsearch.cli_shared import (
     reports,
     say_what_hears,
 )
+from speechsearch.cli_train import train
 from speechsearch.config import load_settings
 from speechsearch.types import Device
 
@@ -46,12 +49,16 @@ app = typer.Typer(
     help="Voice search on your own machine: speak, and the hits are on the screen.",
 )
 app.add_typer(alarms_app, name="alarms")
+models_app.command("export")(models_export)
+models_app.command("card")(models_card)
 app.add_typer(models_app, name="models")
 app.add_typer(rollout_app, name="rollout")
 app.add_typer(automation_app, name="automation")
 app.command("query")(query)
 app.command("eval")(evaluate)
 app.command("replay")(replay)
+app.command("train")(train)
+app.command("pseudolabel")(pseudolabel)
 
 
 def _version(wanted: bool) -> None:

@@ -13,6 +13,8 @@ SpeechsearchError
 ├── CatalogueError         a catalogue that cannot be read or indexed
 │   └── SearchIndexError   an index on disk that is missing or damaged
 ├── TableError             a table of recordings that cannot be read or does not fit
+├── TrainingError          a training that cannot start or go on
+│   └── RecipeError        a recipe that cannot be read or does not fit
 ├── WireError              a message of the other side that the protocol does not allow
 │   ├── MalformedMessage   not decodable, unknown type, wrong field
 │   ├── MessageTooLarge    over the limit told in ``ready``
@@ -123,6 +125,18 @@ class TableError(SpeechsearchError):
     """A table of recordings that cannot be read, or does not fit the catalogue or the options."""
 
     code = "table"
+
+
+class TrainingError(SpeechsearchError):
+    """A training that cannot start or go on."""
+
+    code = "training"
+
+
+class RecipeError(TrainingError):
+    """A recipe that cannot be read, or does not fit its model or its tables."""
+
+    code = "recipe"
 
 
 class WireError(SpeechsearchError):

@@ -23,6 +23,9 @@ OUTSIDE = {
     "cli_shared": {*STAGES, "config", "client", "server"},
     "cli_eval": {*STAGES, "cli_shared", "client", "learning"},
     "cli_query": {*STAGES, "cli_shared", "client"},
+    "cli_export": {*STAGES, "config", "cli_shared", "hub", "learning"},
+    "cli_pseudolabel": {*STAGES, "config", "cli_shared", "learning"},
+    "cli_train": {*STAGES, "config", "cli_shared", "learning"},
     "cli_models": {*STAGES, "config", "cli_shared", "hub"},
     "cli_replay": {*STAGES, "config", "cli_shared", "learning", "monitoring", "replay"},
     "cli_automation": {*STAGES, "cli_shared", "client"},
@@ -35,10 +38,13 @@ OUTSIDE = {
         "cli_automation",
         "cli_alarms",
         "cli_eval",
+        "cli_export",
         "cli_models",
+        "cli_pseudolabel",
         "cli_query",
         "cli_replay",
         "cli_rollout",
+        "cli_train",
         "client",
         "server",
     },
@@ -48,7 +54,8 @@ OUTSIDE = {
 """What each part outside the stages may import"""
 EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript"}
 NEED_TORCH = {"positioned.py", "halves.py", "torch_engine.py", "convert.py", "export.py",
-              "shrink.py", "split.py"}  # fmt: skip
+              "shrink.py", "split.py", "augment.py", "examples.py", "learner.py", "objective.py",
+              "state.py", "training.py", "watch.py", "exporting.py"}  # fmt: skip
 
 
 def part_of(path):

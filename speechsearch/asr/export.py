@@ -24,6 +24,7 @@ from speechsearch.asr.convert import write_graph
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.folder import (
     SCHEMA,
+    Agreement,
     GateResult,
     Manifest,
     ModelFolder,
@@ -43,6 +44,7 @@ from speechsearch.errors import ModelError
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs
 
 ONNX_FILE, FRONT_FILE, ENCODER_FILE = "model.int8.onnx", "front.onnx", "encoder.int8.onnx"
+FLOAT32_FILE = "model.float32.onnx"
 ONNX_TOLERANCE = 0.05
 """Highest difference of a logit (they span about 25) between torch and ONNX in float32. The closed
 form front end subtracts large numbers, which costs digits: 0.016 was measured at worst."""
@@ -58,6 +60,8 @@ class Labels:
     version: str
     license: str
     language: str
+    float32: bool = False
+    """Whether the whole graph in float32 lies beside the smaller ones"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,12 +99,16 @@ def export(
     save_half(model, out / WEIGHTS_FILE, calibration)
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "float32.onnx"
-        to_onnx(model, whole, info)
+        agreement = to_onnx(model, whole, info)
         shrink(whole, Path(scratch) / ONNX_FILE, info, calibration)
         shipped = place_graphs(Path(scratch) / ONNX_FILE, out, info)
         models = [OnnxAcousticModel.of_graphs(paths, info) for paths in ([whole], shipped)]
         gates = [gate(name, rows, models[0], models[1]) for name, rows in tables.items()]
-    write_manifest(out, msgspec.structs.replace(manifest, word_error_rate=gates))
+        if labels.float32:
+            shutil.copyfile(whole, out / FLOAT32_FILE)
+    write_manifest(
+        out, msgspec.structs.replace(manifest, word_error_rate=gates, agreement=(agreement,))
+    )
     return ModelFolder.open(out)
 
 
@@ -112,14 +120,14 @@ def place_graphs(whole: Path, out: Path, info: ModelInfo) -> list[Path]:
     return [out / FRONT_FILE, out / ENCODER_FILE]
 
 
-def to_onnx(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> None:
+def to_onnx(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> Agreement:
     """Write the float32 graph for any length and compare it with torch; folds weight norms."""
     fold_weight_norms(model)
     least = info.timing.receptive_field_samples
     longest = info.max_samples
     sounds = torch.zeros(1, (least + longest) // 2)
     write_graph(Whole(model), sounds, path, {1: ("samples", least, longest)})
-    _compare(model, path, info)
+    return _compare(model, path, info)
 
 
 def gate(
@@ -134,6 +142,18 @@ def gate(
             hint="Lower the calibration's tolerance_nats",
         )
     return GateResult(table, len(rows), before.wer, after.wer, before.cer, after.cer)
+
+
+def not_worse(tables: Tables, gates: Sequence[GateResult], instead_of: OnnxAcousticModel) -> None:
+    """``ModelError`` where the new graphs lose over ``MOST_WER_LOSS`` against another model's."""
+    for gate_ in gates:
+        before = _errors(instead_of, tables[gate_.table])
+        if gate_.wer_shipped > before.wer + MOST_WER_LOSS:
+            raise ModelError(
+                f"It hears worse on {gate_.table} than {instead_of.info.label}: word error rate "
+                f"{gate_.wer_shipped:.4f}, was {before.wer:.4f}",
+                hint="Train on, or leave --instead-of out to keep both",
+            )
 
 
 def save_half(model: Wav2Vec2ForCTC, path: Path, calibration: Calibration) -> list[str]:
@@ -171,11 +191,11 @@ def _max_samples(model: Wav2Vec2ForCTC, read: Checkpoint) -> int:
     return read.timing.samples(table_frames(model) or UNLIMITED_FRAMES)
 
 
-def _compare(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> None:
+def _compare(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> Agreement:
     """At the shortest and the longest input, one between, and one sample to each frame edge."""
     graph = Graph.load(path)
     timing, rng = info.timing, np.random.default_rng(0)
-    edge = timing.samples(2)
+    edge, highest = timing.samples(2), 0.0
     for samples in (
         timing.receptive_field_samples,
         edge - 1,
@@ -189,6 +209,8 @@ def _compare(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> None:
         difference = float(np.abs(graph.run(audio) - expected).max())
         if difference > ONNX_TOLERANCE:
             raise ModelError(f"ONNX strays from torch by {difference:.3f} at {samples} samples")
+        highest = max(highest, difference)
+    return Agreement("ONNX and torch", float(f"{highest:.2g}"), ONNX_TOLERANCE, "in a logit")
 
 
 def _errors(model: OnnxAcousticModel, rows: Sequence[Recording]) -> Errors:

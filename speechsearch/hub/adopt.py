@@ -152,9 +152,13 @@ def _graphs(source: Path, made: Path, info: ModelInfo, precision: Precision) -> 
 
 def reference_sounds() -> list[Audio]:
     """What shows how far int8 strays: the fixtures beside the package if any, else noise."""
-    folder = default_models_dir().parent / "audio_fixtures"
-    recordings = sorted(folder.glob("q*.flac"))[:_RECORDINGS]
+    recordings = reference_paths()[:_RECORDINGS]
     return [read_audio(path) for path in recordings] or [noise(5 * SAMPLE_RATE_HZ)]
+
+
+def reference_paths() -> list[Path]:
+    """The queries among the fixtures, where these lie beside the package."""
+    return sorted((default_models_dir().parent / "audio_fixtures").glob("q*.flac"))
 
 
 def _card(source: Path) -> dict[str, object]:

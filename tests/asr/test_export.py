@@ -122,3 +122,29 @@ def test_a_weight_that_moves_the_output_is_sensitive(audio):
     moved = log_softmax(np.array([[0.2, 0], [0, 0], [0, 0]], dtype=np.float32))
     assert not calibration.sensitive(reference, lambda _: reference[0])
     assert calibration.sensitive(reference, lambda _: moved)
+
+
+def test_the_graph_in_float32_lies_beside_where_it_is_wanted(trained, audio, tmp_path):
+    checkpoint, _ = trained
+    labels = dataclasses.replace(LABELS, float32=True)
+    tables = {"little": [export.Recording(audio, "ab")]}
+    calibration = shrink.Calibration([audio])
+    folder = export.export(checkpoint, tmp_path / "out", labels, calibration, tables)
+    assert export.FLOAT32_FILE in folder.manifest.files
+    assert export.FLOAT32_FILE not in folder.manifest.graphs
+    (agreement,) = folder.manifest.agreement
+    assert agreement.difference <= agreement.tolerance == export.ONNX_TOLERANCE
+
+
+def test_a_model_that_hears_worse_than_the_one_before_is_refused(trained, audio, tmp_path):
+    checkpoint, _ = trained
+    folder = make(checkpoint, tmp_path / "out", audio)
+    before = OnnxAcousticModel.load(folder, threads=1)
+    heard = export.greedy(before.log_probs(audio), before.info.vocabulary, before.info.timing).text
+    tables = {"little": [export.Recording(audio, heard or "ab")]}
+    own = export._errors(before, tables["little"]).wer
+    same = export.GateResult("little", 1, own, own + export.MOST_WER_LOSS, 0.0, 0.0)
+    export.not_worse(tables, [same], before)
+    worse = export.GateResult("little", 1, own, own + export.MOST_WER_LOSS + 0.001, 0.0, 0.0)
+    with pytest.raises(ModelError, match="little@3"):
+        export.not_worse(tables, [worse], before)

@@ -1,0 +1,1 @@
+"""A CTC model is trained, or trained further, by a recipe."""
