@@ -74,7 +74,7 @@ def _hear(traffic: Traffic, settings: Settings, changes: Changes) -> Observed:
 
     from speechsearch.config import cache_dir
     from speechsearch.replay.cache import OutcomeCache
-    from speechsearch.replay.run import hear_all
+    from speechsearch.replay.run import BothEars, hear_all
 
     total = len(traffic.reference) + len(traffic.before) + len(traffic.after)
     with (
@@ -82,9 +82,8 @@ def _hear(traffic: Traffic, settings: Settings, changes: Changes) -> Observed:
         OutcomeCache(cache_dir() / "replay.sqlite") as cache,
     ):
         bar = progress.add_task("hearing", total=total)
-        return hear_all(
-            traffic, settings, changes, cache, lambda done: progress.update(bar, completed=done)
-        )
+        ears = BothEars.of(settings, changes, cache)
+        return hear_all(traffic, ears, lambda done: progress.update(bar, completed=done))
 
 
 def _show(replayed: Replayed) -> None:

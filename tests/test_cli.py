@@ -11,7 +11,8 @@ from speechsearch.search.embedded import EmbeddedIndex
 from tests.serving import COMMAND
 
 VERBS = ("serve", "listen", "query", "eval", "index", "devices", "models list", "models show",
-         "models verify", "models pull", "models add", "models remove", "doctor")  # fmt: skip
+         "models verify", "models pull", "models add", "models remove", "doctor",
+         "replay")  # fmt: skip
 
 
 def run(*arguments, **environment):

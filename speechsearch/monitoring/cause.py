@@ -19,6 +19,8 @@ CHANGED_AT: Mapping[str, str] = {
 }
 """The stage that a version belongs to"""
 COLUMN = {metric.name: n for n, metric in enumerate(METRICS)}
+FAILURES = ("null_transcript", "zero_results")
+"""What a change further up may bring about; its alarm says so"""
 EXPLAINS = 0.5
 """A change explains a metric that moved, since then, by this share of its way from the reference"""
 
@@ -111,7 +113,20 @@ def _because_of(
     if own and BY_NAME[metric].stage != stage:
         first = _said(own[0], *history.around(change.at, own[0]))
         return f"{first} since {change.words}; {effect} after it"
-    return f"{effect} since {change.words}"
+    return f"{effect} since {change.words}{_suffered(change, metric, history)}"
+
+
+def _suffered(change: VersionChange, metric: str, history: History) -> str:
+    """What fails more often further down the path since then."""
+    stage = STAGES.index(BY_NAME[metric].stage)
+    for failure in FAILURES:
+        before, after = history.around(change.at, failure)
+        if (
+            STAGES.index(BY_NAME[failure].stage) > stage
+            and after - before >= BY_NAME[failure].least
+        ):
+            return f"; {_said(failure, before, after)} after it"
+    return ""
 
 
 def _versus_reference(metric: str, history: History) -> str:

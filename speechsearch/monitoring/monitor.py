@@ -54,6 +54,15 @@ class MonitorOptions:
             raise ConfigError("windows must hold 20 utterances at least, and every be 1 or more")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """What is kept of an observation."""
+
+    values: Floats
+    pooled: tuple[float, ...]
+    session: str
+
+
 class Monitor:
     """One ``update`` an observation, in order; its alarms as they are raised."""
 
@@ -66,7 +75,7 @@ class Monitor:
             self._standard(reference.values), reference.sessions, false_alarms=options.false_alarms
         )
         self._hinkley = [PageHinkley(threshold=limit) for _ in METRICS]
-        self._recent: deque[Observation] = deque(maxlen=2 * max(options.windows))
+        self._recent: deque[_Row] = deque(maxlen=2 * max(options.windows))
         self._states: dict[str, Hysteresis] = {}
         self._moved: dict[str, int] = {}
         self._changes: list[VersionChange] = []
@@ -80,16 +89,17 @@ class Monitor:
             old, new = getattr(self._versions, what), getattr(observation.versions, what)
             self._changes.append(VersionChange(self.count, what, old, new))
         self._versions = observation.versions
-        self._recent.append(observation)
+        row = _Row(observation.values(), observation.pooled, observation.session)
+        self._recent.append(row)
         self.count += 1
-        raised = self._sudden(observation)
+        raised = self._sudden(row.values)
         if self.count % self._options.every == 0:
             raised |= self._windows()
         return [self._alarm(metric, severity) for metric, severity in raised.items()]
 
-    def _sudden(self, observation: Observation) -> dict[str, Severity]:
+    def _sudden(self, values: Floats) -> dict[str, Severity]:
         raised: dict[str, Severity] = {}
-        standard = self._standard(observation.values()[None, :])[0]
+        standard = self._standard(values[None, :])[0]
         for n, metric in enumerate(METRICS):
             place = float(standard[n])
             if self._hinkley[n].update(place):
@@ -114,7 +124,7 @@ class Monitor:
             window = list(self._recent)[-size:]
             names = np.unique([one.session for one in window], return_inverse=True)[1]
             for found in self._test.compare(
-                np.array([one.values() for one in window]),
+                np.array([one.values for one in window]),
                 np.array([one.pooled for one in window], np.float64),
                 names.astype(np.int64),
             ):
@@ -137,7 +147,7 @@ class Monitor:
 
     def _alarm(self, metric: str, severity: Severity) -> Alarm:
         moved = {metric: self.count, **self._moved}
-        history = History(self._means, np.array([one.values() for one in self._recent]), self.count)
+        history = History(self._means, np.array([one.values for one in self._recent]), self.count)
         cause = attribute(metric, moved, self._changes, history)
         return Alarm(self.count, metric, cause.stage, cause.words, severity)
 

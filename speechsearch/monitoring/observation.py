@@ -11,9 +11,12 @@ import numpy as np
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import ModelInfo
 from speechsearch.monitoring.sound import Floats, sound_features
+from speechsearch.monitoring.voice import child_likeness
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs, Result
 
 NAN = float("nan")
+RATE = 0.05
+"""Of a window of 100 five events, the fewest that say anything"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Metric:
     stage: str
     words: str
     unit: str = ""
+    least: float = 0.15
+    """A smaller Kolmogorov-Smirnov distance, of a rate the difference, is no drift, however sure"""
 
 
 METRICS = (
@@ -56,20 +61,21 @@ METRICS = (
     Metric("band_limit_hz", "capture", "band limit", "Hz"),
     Metric("centroid_hz", "capture", "spectral centroid", "Hz"),
     Metric("pitch_hz", "capture", "pitch", "Hz"),
+    Metric("child_voice", "capture", "likeness to children's voices", "%"),
     Metric("speech_share", "vad", "speech share", "%"),
     Metric("speech_s", "vad", "duration of speech", "s"),
     Metric("speaking_rate_hz", "asr", "speaking rate", "letters/s"),
     Metric("confidence", "asr", "confidence of the letters", "%"),
     Metric("blank_share", "asr", "blank frames", "%"),
-    Metric("null_transcript", "asr", "empty transcripts", "%"),
+    Metric("null_transcript", "asr", "empty transcripts", "%", least=RATE),
     Metric("answer_confidence", "search", "confidence of the answer", "%"),
-    Metric("zero_results", "search", "answers without hits", "%"),
+    Metric("zero_results", "search", "answers without hits", "%", least=RATE),
     Metric("score_gap", "search", "gap between the first two hits", ""),
     Metric("unknown_words_share", "search", "words out of the catalogue", "%"),
-    Metric("redone", "outcome", "searches said again", "%"),
-    Metric("typed", "outcome", "searches typed instead", "%"),
-    Metric("abandoned", "outcome", "searches abandoned", "%"),
-    Metric("clicked", "outcome", "searches whose hit was chosen", "%"),
+    Metric("redone", "outcome", "searches said again", "%", least=RATE),
+    Metric("typed", "outcome", "searches typed instead", "%", least=RATE),
+    Metric("abandoned", "outcome", "searches abandoned", "%", least=RATE),
+    Metric("clicked", "outcome", "searches whose hit was chosen", "%", least=RATE),
 )
 """In the order of the path"""
 STAGES = ("capture", "vad", "asr", "search", "outcome")
@@ -122,6 +128,11 @@ class Observation:
     clicked: float = NAN
     versions: Versions = field(default_factory=Versions)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def child_voice(self) -> float:
+        """How likely a child spoke, 0..1"""
+        return child_likeness(self.pooled, self.pitch_hz)
 
     def values(self) -> Floats:
         """float64 [len(METRICS)] in their order."""

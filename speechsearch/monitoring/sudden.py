@@ -10,6 +10,9 @@ import numpy as np
 
 from speechsearch.monitoring.distances import Floats, Ints
 
+STREAMS = 100
+"""Drawn to find the threshold"""
+
 
 class PageHinkley:
     """Page 1954, "Continuous Inspection Schemes"; Hinkley 1971: cumulative sums to either side.
@@ -51,7 +54,7 @@ def threshold(
     random = np.random.default_rng(seed)
     order = [np.flatnonzero(sessions == one) for one in np.unique(sessions)]
     peaks = []
-    for _ in range(200):
+    for _ in range(STREAMS):
         drawn: list[Ints] = []
         while sum(map(len, drawn)) < horizon:
             drawn.append(order[int(random.integers(len(order)))])

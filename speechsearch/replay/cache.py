@@ -32,7 +32,7 @@ class OutcomeCache:
 
     def __init__(self, path: Path) -> None:
         """Opens or makes the file; raises ConfigError where that cannot be."""
-        self._path = path
+        self._known: dict[str, Outcome] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
@@ -58,10 +58,15 @@ class OutcomeCache:
 
     def get(self, key: str, make: Callable[[], Outcome]) -> Outcome:
         """What is kept under the key, or else what ``make`` gives, kept from now on."""
+        if key not in self._known:
+            self._known[key] = self._read(key) or self._keep(key, make())
+        return self._known[key]
+
+    def _read(self, key: str) -> Outcome | None:
         row = self._db.execute("SELECT value FROM outcomes WHERE key = ?", (key,)).fetchone()
-        if row:
-            return msgspec.msgpack.decode(row[0], type=Outcome)
-        made = make()
+        return msgspec.msgpack.decode(row[0], type=Outcome) if row else None
+
+    def _keep(self, key: str, made: Outcome) -> Outcome:
         value = msgspec.msgpack.encode(made)
         self._db.execute("INSERT OR REPLACE INTO outcomes VALUES (?, ?)", (key, value))
         return made

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from speechsearch.asr.engines import load_model
 from speechsearch.asr.folder import find_model
 from speechsearch.audio.player import read_audio
 from speechsearch.config import Settings
 from speechsearch.errors import AudioFileError
+from speechsearch.monitoring.metrics import Metrics
 from speechsearch.monitoring.observation import Versions, observe
 from speechsearch.pipeline import Pipeline
 from speechsearch.replay.cache import Outcome, OutcomeCache, digest
@@ -19,7 +19,7 @@ from speechsearch.replay.changes import Sounding, vad_label
 from speechsearch.replay.hearing import hear
 from speechsearch.search.embedded import EmbeddedIndex
 from speechsearch.search.spelling import spellings
-from speechsearch.server.assemble import chosen_engine, demo_index, pipeline_of, threads_of
+from speechsearch.server.assemble import index_folder, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,14 @@ class Ears:
         """Raises ModelError, SearchIndexError where they are not there."""
         self._settings = settings
         self._cache = cache
-        index = Path(settings.search.index) if settings.search.index else demo_index()
+        index = index_folder(settings)
         titles = hashlib.sha256()
         self._known_words: set[str] = set()
         for entry in EmbeddedIndex.open(index).entries:
             titles.update(repr((entry.id, entry.title, entry.aliases)).encode())
             for spelling in spellings(entry.title, entry.aliases):
                 self._known_words.update(spelling.split())
-        self._folder = find_model(settings.asr.model, settings.model_dirs)
-        about = self._folder.manifest
+        about = find_model(settings.asr.model, settings.model_dirs).manifest
         self.versions = Versions(
             vad=vad_label(settings),
             model=f"{about.name}@{about.version}",
@@ -86,6 +85,4 @@ class Ears:
 
     @cached_property
     def _pipeline(self) -> Pipeline:
-        chosen = chosen_engine(self._settings)
-        model = load_model(self._folder, chosen, threads_of(self._settings))
-        return pipeline_of(self._settings, model)
+        return load(self._settings, Metrics(self.versions.model)).pipeline

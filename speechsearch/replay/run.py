@@ -9,9 +9,8 @@ from typing import Any
 from speechsearch.config import Settings
 from speechsearch.monitoring.alarms import Alarm
 from speechsearch.monitoring.monitor import Monitor, MonitorOptions
-from speechsearch.monitoring.observation import Observation
 from speechsearch.monitoring.reference import ReferenceProfile
-from speechsearch.replay.cache import OutcomeCache
+from speechsearch.replay.cache import Outcome, OutcomeCache
 from speechsearch.replay.changes import Changes
 from speechsearch.replay.ears import Ears
 from speechsearch.replay.traffic import Traffic
@@ -37,7 +36,6 @@ class Replayed:
                     "stage": alarm.stage,
                     "cause": alarm.cause,
                     "severity": alarm.severity,
-                    "runbook": alarm.runbook,
                 }
                 for alarm in self.alarms
             ],
@@ -48,31 +46,42 @@ class Replayed:
 class Observed:
     """Traffic that has passed through the pipeline."""
 
-    reference: Sequence[Observation]
-    before: Sequence[Observation]
-    after: Sequence[Observation]
+    reference: Sequence[Outcome]
+    before: Sequence[Outcome]
+    after: Sequence[Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class BothEars:
+    """Those before the change and those from it on."""
+
+    before: Ears
+    after: Ears
+
+    @classmethod
+    def of(cls, settings: Settings, changes: Changes, cache: OutcomeCache) -> BothEars:
+        """Raises ModelError, SearchIndexError where model or index are not there."""
+        ears, changed = Ears(settings, cache), changes.settings(settings)
+        return cls(ears, ears if changed == settings else Ears(changed, cache))
 
 
 def hear_all(
-    traffic: Traffic,
-    settings: Settings,
-    changes: Changes,
-    cache: OutcomeCache,
-    progress: Callable[[int], None] | None = None,
+    traffic: Traffic, ears: BothEars, progress: Callable[[int], None] | None = None
 ) -> Observed:
     """Hear the traffic, what is not cached in the pipeline; ``progress`` hears how much is done.
 
     Raises AudioFileError for a recording that cannot be read.
     """
-    ears = Ears(settings, cache)
-    changed = changes.settings(settings)
-    later = ears if changed == settings else Ears(changed, cache)
-    parts: list[list[Observation]] = []
+    parts: list[list[Outcome]] = []
     done = 0
-    for said, ear in ((traffic.reference, ears), (traffic.before, ears), (traffic.after, later)):
-        heard: list[Observation] = []
+    for said, ear in (
+        (traffic.reference, ears.before),
+        (traffic.before, ears.before),
+        (traffic.after, ears.after),
+    ):
+        heard: list[Outcome] = []
         for one in said:
-            heard.append(ear.hear(one).observation)
+            heard.append(ear.hear(one))
             done += 1
             if progress:
                 progress(done)
@@ -82,6 +91,7 @@ def hear_all(
 
 def replay(observed: Observed, options: MonitorOptions | None = None) -> Replayed:
     """Watch it as if it came live; raises ConfigError for a reference of too few speakers."""
-    monitor = Monitor(ReferenceProfile.of(observed.reference), options)
-    alarms = [alarm for one in (*observed.before, *observed.after) for alarm in monitor.update(one)]
+    reference = ReferenceProfile.of([one.observation for one in observed.reference])
+    monitor, traffic = Monitor(reference, options), (*observed.before, *observed.after)
+    alarms = [alarm for one in traffic for alarm in monitor.update(one.observation)]
     return Replayed(len(observed.before), len(observed.after), tuple(alarms))

@@ -59,4 +59,4 @@ class Population:
         return said
 
 
-assert set(USUAL) == {metric.name for metric in METRICS}
+assert set(USUAL) | {"child_voice"} == {metric.name for metric in METRICS}

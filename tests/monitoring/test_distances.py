@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -18,6 +18,7 @@ def counted(reference, current):
     return [np.array([(one == v).sum() for v in values], float) for one in (reference, current)]
 
 
+@settings(deadline=None)
 @given(numbers, numbers)
 def test_ks_is_scipys(reference, current):
     with warnings.catch_warnings():
@@ -26,12 +27,14 @@ def test_ks_is_scipys(reference, current):
     assert d.ks(*counted(reference, current)) == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(numbers, numbers)
 def test_the_rank_shift_is_the_u_statistic(reference, current):
     wins = (current[:, None] > reference).mean() + (current[:, None] == reference).mean() / 2
     assert d.rank_shift(*counted(reference, current)) == pytest.approx(abs(wins - 0.5))
 
 
+@settings(deadline=None)
 @given(numbers, numbers)
 def test_psi_is_symmetric_and_not_negative(reference, current):
     a, b = counted(reference, current)
@@ -40,6 +43,7 @@ def test_psi_is_symmetric_and_not_negative(reference, current):
     assert d.psi(a, a) == pytest.approx(0)
 
 
+@settings(deadline=None)
 @given(numbers)
 def test_quantile_bins_hold_every_value_and_their_edges_ascend(values):
     edges = d.quantile_edges(values)

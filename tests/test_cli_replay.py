@@ -1,0 +1,53 @@
+"""The verb replay: recorded traffic in, alarms out."""
+
+import json
+
+import pytest
+
+from tests.test_cli import run
+
+KEYS = {"at_utterance", "metric", "stage", "cause", "severity"}
+
+
+@pytest.fixture(scope="module")
+def table(fixtures, tmp_path_factory):
+    path = tmp_path_factory.mktemp("replay") / "before.tsv"
+    rows = [str(recording.path) for recording in fixtures.queries[:8]]
+    path.write_text("\n".join(["path", *rows]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def replayed(table):
+    out = table.parent / "alarms.json"
+    said = run("replay", "--before", str(table), "--change", "gain=-30", "--n-before", "60",
+               "--n-after", "60", "--seed", "3", "--json", str(out))  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    return said, json.loads(out.read_text())
+
+
+def test_the_json_holds_what_was_sent_and_every_alarm(replayed):
+    report = replayed[1]
+    assert set(report) == {"n_before", "n_after", "alarms"}
+    assert (report["n_before"], report["n_after"]) == (60, 60)
+    for alarm in report["alarms"]:
+        assert set(alarm) == KEYS
+        assert alarm["severity"] in ("warning", "alert")
+
+
+def test_a_quieter_microphone_is_noticed_and_named(replayed):
+    said, report = replayed
+    assert "level_dbfs" in {alarm["metric"] for alarm in report["alarms"]}
+    assert all(alarm["at_utterance"] >= 0 for alarm in report["alarms"])
+    assert "level_dbfs" in said.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--change", "gain=loud"], "gain"), (["--before", "none.tsv"], "none.tsv")],
+)
+def test_what_cannot_be_is_said(table, arguments, words):
+    said = run("replay", "--before", str(table), *arguments)
+    assert said.returncode == 1
+    assert words in said.stderr
+    assert "Traceback" not in said.stderr
