@@ -105,16 +105,20 @@ class Evidence(msgspec.Struct, frozen=True):
     sum_worse_by: float = 0.0
     passed: bool = False
     """The evidence for harmless was enough at some moment"""
+    peak: float = 0.0
+    """The most log evidence for worse that there ever was, nats: a fail stands, however the next
+    session goes (Ville's inequality bounds the peak, not only the last value)"""
 
     def add(self, worse_by: float, beta: float) -> Evidence:
         """With one more difference."""
-        harmless = self.harmless.add(-worse_by)
+        worse, harmless = self.worse.add(worse_by), self.harmless.add(-worse_by)
         return Evidence(
-            self.worse.add(worse_by),
+            worse,
             harmless,
             self.observations + 1,
             self.sum_worse_by + worse_by,
             self.passed or harmless.log_evidence >= -math.log(beta),
+            max(self.peak, worse.log_evidence),
         )
 
 
@@ -127,7 +131,7 @@ class MetricReport(msgspec.Struct, frozen=True):
     worse_by: float
     """Mean change for the worse, of observations"""
     log_evidence: float
-    """Nats, that it is worse than tolerated"""
+    """Nats, the most there ever was that it is worse than tolerated"""
     log_needed: float
     """Nats, from which on it fails"""
 
@@ -219,7 +223,7 @@ class Judge(msgspec.Struct, frozen=True):
                 self._verdict_of(self.evidence[metric.name], log_needed),
                 self.evidence[metric.name].observations,
                 _mean(self.evidence[metric.name]),
-                self.evidence[metric.name].worse.log_evidence,
+                self.evidence[metric.name].peak,
                 log_needed,
             )
             for metric in self.options.metrics
@@ -227,7 +231,7 @@ class Judge(msgspec.Struct, frozen=True):
         ]
 
     def _verdict_of(self, evidence: Evidence, log_needed: float) -> Verdict:
-        sure = evidence.worse.log_evidence >= log_needed
+        sure = evidence.peak >= log_needed
         if sure and self.challenger_sessions >= self.options.fewest_to_fail:
             return Verdict.FAIL
         return Verdict.PASS if evidence.passed else Verdict.INCONCLUSIVE
