@@ -167,16 +167,6 @@ def _finder(settings: Settings, options: PipelineOptions, info: ModelInfo) -> Ca
     return Live(index_folder(settings), finder).current
 
 
-def pipeline_of(
-    settings: Settings, model: AcousticModel, observer: Observer | None = None
-) -> Pipeline:
-    """The path of an utterance with ``model``; raises ConfigError, SearchIndexError."""
-    options = pipeline_options(settings)
-    return Pipeline(
-        model, _finder(settings, options, model.info), options=options, observer=observer
-    )
-
-
 def _watch(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> Watch | None:
     """The observer; a private server, which ends with its client, keeps no history."""
     options = settings.monitoring
