@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.engines import Chosen, engine_for, load_model
 from speechsearch.asr.folder import ModelFolder, find_model
-from speechsearch.asr.model import AcousticModel, ModelInfo
+from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
 from speechsearch.config import (
     PRIVATE_SERVER_ENV,
@@ -29,7 +29,7 @@ from speechsearch.monitoring.detecting import Costed
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.monitoring.watch import Watch
 from speechsearch.monitoring.witness import Facts
-from speechsearch.pipeline import Finder, Observer, Pipeline, PipelineOptions
+from speechsearch.pipeline import Finder, Pipeline, PipelineOptions
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import SCHEMA_VERSION, build_index
 from speechsearch.search.index import Index
