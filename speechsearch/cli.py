@@ -91,6 +91,7 @@ def listen(
     index: IndexOption = "",
     model: ModelOption = "",
     server: ServerOption = "",
+    second_pass: SecondPassOption = None,
     device: Annotated[
         str | None, typer.Option(metavar="NAME", help="Input device: number or part of its name")
     ] = None,
@@ -105,7 +106,8 @@ def listen(
     """
     from speechsearch.client.session import listen_or_play
 
-    asyncio.run(listen_or_play(Asked(index, model).setup(server), device, or_play))
+    asked = Asked(index, model, second_pass=second_pass)
+    asyncio.run(listen_or_play(asked.setup(server), device, or_play))
 
 
 @app.command()

@@ -95,7 +95,7 @@ class AsrOptions:
     """What turns log-probs into words: the beam, with a language model and the titles that were
     found, makes a third fewer errors than the best letter of each frame"""
     second_pass: str = ONE_EAR
-    """The ear that writes the text anew; ``off``: none"""
+    """The ear that writes the text anew: tiny.en, base, moonshine-tiny; ``off``: none"""
 
     __pydantic_config__: ClassVar = STRICT
 

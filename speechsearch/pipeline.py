@@ -17,8 +17,9 @@ from speechsearch.asr import gate
 from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import AcousticModel
+from speechsearch.asr.plausible import Judge
+from speechsearch.asr.second_ear import Reheard, check_second_ear
 from speechsearch.clock import Stopwatch
-from speechsearch.errors import ConfigError
 from speechsearch.search.ranking import NOTHING, Ranker, Ranking
 from speechsearch.search.spelling import spellings
 from speechsearch.search.verdict import Verdict
@@ -59,6 +60,23 @@ class Answered:
 
     utterance: Utterance
     result: Result
+    log_probs: LogProbs
+    """Of the utterance, from its first sample to the end of speech and the post-roll"""
+    heard_samples: int
+    """How much of the utterance that is"""
+
+    @property
+    def heard(self) -> Audio:
+        """The sound that was heard."""
+        return self.utterance.samples[: self.heard_samples]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Revision:
+    """What a second ear made of an answer: a better one, or None and why not."""
+
+    result: Result | None
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +119,7 @@ class PipelineOptions:
     turns: TurnOptions = field(default_factory=TurnOptions)
 
     def __post_init__(self) -> None:
-        if self.second_pass != ONE_EAR:
-            raise ConfigError(
-                f"this version has no second pass {self.second_pass!r}",
-                hint="Use --second-pass off (asr.second_pass)",
-            )
+        check_second_ear(self.second_pass)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +164,7 @@ class Pipeline:
         self.options = options or PipelineOptions()
         self._observer = observer or Unobserved()
         self._gate = gate.Gate()
+        self._judge = Judge(model.info.vocabulary, model.info.timing)
         self._post_roll_samples = ms_to_samples(self.options.post_roll_ms)
 
     def sound_of(self, spoken: Spoken) -> Audio:
@@ -161,18 +176,44 @@ class Pipeline:
     def conclude(self, spoken: Spoken, log_probs: LogProbs, watch: Stopwatch) -> Answered:
         """What ``sound_of(spoken)``, heard as ``log_probs``, says and asks for."""
         alone, before = spoken.alone, spoken.before
+        until = spoken.end_sample + self._post_roll_samples
         if before is None:
-            return Answered(alone, self.read(alone, log_probs, watch))
+            heard = self.read(alone, log_probs, watch)
+            return Answered(alone, heard, log_probs, until - alone.start_sample)
         sound = spoken.whole
         ahead_samples = alone.start_sample - sound.start_sample
         skipped = ahead_samples // self.model.info.timing.stride_samples
         second = self.read(alone, log_probs[skipped:], watch)
+        apart = Answered(alone, second, log_probs[skipped:], until - alone.start_sample)
         if not second.hypotheses:
-            return Answered(alone, second)
+            return apart
         joined = self.read(sound, log_probs, watch)
         if is_one(before.result, second, joined, self.options.turns):
-            return Answered(sound, replace(joined, continues=before.utterance.number))
-        return Answered(alone, second)
+            one = replace(joined, continues=before.utterance.number)
+            return Answered(sound, one, log_probs, until - sound.start_sample)
+        return apart
+
+    def revise(
+        self, answered: Answered, heard: Sequence[Reheard], ear: str, watch: Stopwatch
+    ) -> Revision:
+        """The answer once more, in the words of a second ear, where the sound says them."""
+        info, log_probs, first = self.model.info, answered.log_probs, answered.result
+        offset_s = answered.utterance.start_sample / SAMPLE_RATE_HZ
+        judgement = self._judge.judge(heard, log_probs, offset_s)
+        if judgement.fit is None:
+            return Revision(None, judgement.reason)
+        said = judgement.fit.hypothesis
+        verdict = self._gate.judge(greedy(log_probs, info.vocabulary, info.timing))
+        found = self._find(self.finder().ranker, said.text, log_probs, verdict)
+        self._lap(watch, "revision")
+        result = replace(
+            first,
+            hypotheses=(said, *(replace(other, words=()) for other in first.hypotheses)),
+            hits=found.hits,
+            answer_confidence=found.confidence,
+            ear=ear,
+        )
+        return Revision(result, judgement.reason)
 
     def answer(self, spoken: Spoken) -> Answered:
         """Hear and conclude."""

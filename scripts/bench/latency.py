@@ -118,6 +118,7 @@ def summary(
         "t3_t1_ms": percentiles([(a.t3_s - a.t1_s) * 1000 for _, a in answered]),
         "speculation": speculation,
         "partials": partials(done),
+        "second_ear": second_ear(done),
         "hidden_ms": {
             s: round(float(np.mean([a.timings_ms[s] for _, a in answered] or [0])), 2)
             for s in HIDDEN
@@ -148,6 +149,24 @@ def partials(done: list[Played]) -> dict[str, Any]:
     }
 
 
+def second_ear(done: list[Played]) -> dict[str, Any]:
+    """Whose words the answers are, and when those came that were not there at once."""
+    finals = [answer for played in done for answer in played.finals]
+    ears = [answer.message.ear for answer in finals]
+    after_ms = [p.revised_after_ms for p in done if p.trusted]
+    return {
+        "answers": len(finals),
+        "second_ear_in_time": sum(
+            ear != "ctc" and answer.revised_s is None
+            for ear, answer in zip(ears, finals, strict=True)
+        ),
+        "revised": sum(answer.revised_s is not None for answer in finals),
+        "first_ear_stands": sum(ear == "ctc" for ear in ears),
+        "top_hit_changed": sum(p.top_hit_changed for p in done),
+        "revised_after_ms": percentiles([ms for ms in after_ms if ms is not None]),
+    }
+
+
 def draw(report: dict[str, Any], out: Path) -> None:
     """The distribution of the three instants against the budget."""
     import matplotlib as mpl
@@ -175,9 +194,9 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Play everything and report."""
     settings, done = load_settings(), list[Played]()
     options = ["--index", str(arguments.index.absolute())] if arguments.index else []
-    for name in ("model", "decoder", "search"):
+    for name in ("model", "decoder", "search", "second_pass"):
         value = getattr(arguments, name)
-        options += [f"--{name}", value] if value else []
+        options += [f"--{name.replace('_', '-')}", value] if value else []
     async with private_server(options) as server:
         cpu_before_s, own_before_s = server_cost(server.pid)[0], own_cpu_s()
         began_s = time.perf_counter()
@@ -214,6 +233,7 @@ def show(report: dict[str, Any]) -> None:
         "  ".join(f"{s} {ms} ms ({shares[s]:.0%})" for s, ms in report["stage_ms"].items()),
     )
     print("partials", "  ".join(f"{k} {v}" for k, v in report["partials"].items()))
+    print("second ear", "  ".join(f"{k} {v}" for k, v in report["second_ear"].items()))
     print("hidden", "  ".join(f"{s} {ms} ms" for s, ms in report["hidden_ms"].items()))
     for name in ("queries_per_s", "cpu_s_per_audio_s", "server_cpu_s_per_audio_s", "peak_rss_mb"):
         print(name, report[name])
@@ -230,6 +250,7 @@ def main() -> None:
     parser.add_argument("--model", help="acoustic model")
     parser.add_argument("--decoder", choices=list(Decoder), help="what turns sound into words")
     parser.add_argument("--search", choices=list(SearchMode), help="by words and sound, or words")
+    parser.add_argument("--second-pass", metavar="off|NAME", help="the ear that hears again")
     parser.add_argument("--limit", type=int, help="only the first N files")
     parser.add_argument("--longest", type=float, metavar="S", help="only files up to so long")
     parser.add_argument("--streams", type=int, default=1, help="speakers at once")

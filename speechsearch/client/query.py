@@ -7,7 +7,7 @@ from pathlib import Path
 
 from speechsearch.audio.player import Player, read_audio
 from speechsearch.client.connection import Connection, ConnectionState
-from speechsearch.client.voice import Answer, Voice
+from speechsearch.client.voice import Answer, Revision, Voice
 from speechsearch.config import Settings
 from speechsearch.errors import ServerUnavailable, SpeechsearchError
 from speechsearch.types import Audio
@@ -38,16 +38,18 @@ def query_file(
 async def query_sound(
     samples: Audio, name: str, url: str, settings: Settings, speed: float = 1.0
 ) -> AsyncIterator[Answer]:
-    """The answers to float32 [samples], in order; each a ``final`` or ``nothing``.
+    """The answers to float32 [samples], in order, each as a second ear left it; each a ``final`` or
+    ``nothing``.
 
     Raises ServerUnavailable where the server goes away, and what the server reports as an error.
     """
     voice = Voice(
         Player(samples, name=name, speed=speed, tail_s=tail_s(settings)),
         Segmenter(detector_of(settings), settings.vad),
-        Connection(url, settings.server.token, retry=False, partials=False),
+        Connection(url, settings.server.token, retry=False, partials=False, patient=speed == 0),
         live=False,
     )
+    answers: dict[int, Answer] = {}
     async for event in voice.run():
         if isinstance(event, ConnectionState) and event.state == "lost":
             raise ServerUnavailable(
@@ -56,4 +58,8 @@ async def query_sound(
         if isinstance(event, m.Error):
             raise SpeechsearchError(event.message, hint=event.hint)
         if isinstance(event, Answer):
-            yield event
+            answers[event.utterance] = event
+        if isinstance(event, Revision):
+            answers[event.answer.utterance] = event.answer
+        while answers and (first := next(iter(answers.values()))).is_last:
+            yield answers.pop(first.utterance)

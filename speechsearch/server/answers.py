@@ -16,6 +16,7 @@ from speechsearch.errors import DeadlineExceeded
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Pipeline
 from speechsearch.server.admission import Admission, AdmissionOptions
+from speechsearch.server.second_pass import SecondPass
 from speechsearch.types import Audio, Hit, LogProbs
 
 T = TypeVar("T")
@@ -52,8 +53,10 @@ class Answers:
         metrics: Metrics,
         options: ServerOptions,
         clock: Clock = monotonic_s,
+        second: SecondPass | None = None,
     ) -> None:
         self.pipeline = pipeline
+        self.second = second
         self.admission = Admission(
             options=AdmissionOptions(most_load=options.max_load), clock=clock
         )
@@ -110,6 +113,8 @@ class Answers:
         for job in left:
             job.work.outcome.cancel()
         self._thread.join()
+        if self.second:
+            self.second.close()
 
     def _run(self) -> None:
         while True:

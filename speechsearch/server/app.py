@@ -22,6 +22,7 @@ from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers
 from speechsearch.server.guard import Guard
+from speechsearch.server.second_pass import SecondPass
 from speechsearch.server.sockets import Sockets
 from speechsearch.types import SAMPLE_RATE_HZ
 from speechsearch.wire.address import SOCKET_PATH
@@ -100,9 +101,14 @@ def _presumed_load(pipeline: Pipeline) -> float:
     return 2 * watch.lap("answer") / 10_000
 
 
-def create_app(pipeline: Pipeline, metrics: Metrics, options: ServerOptions) -> Starlette:
+def create_app(
+    pipeline: Pipeline,
+    metrics: Metrics,
+    options: ServerOptions,
+    second: SecondPass | None = None,
+) -> Starlette:
     """The app around one pipeline; ``app.state.sockets`` drains it."""
-    answers = Answers(pipeline, metrics, options)
+    answers = Answers(pipeline, metrics, options, second=second)
     sockets = Sockets(answers, metrics, options)
     http = Http(answers, metrics, sockets, options.token)
 

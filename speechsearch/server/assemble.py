@@ -13,6 +13,7 @@ from speechsearch.asr.folder import find_model
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
 from speechsearch.asr.onnx import OnnxAcousticModel
+from speechsearch.asr.second_ear import open_second_ear
 from speechsearch.config import Settings, cache_dir, default_models_dir
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Finder, Pipeline, PipelineOptions
@@ -24,7 +25,8 @@ from speechsearch.search.ranking import Ranker, RankingOptions
 from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
 from speechsearch.server.app import create_app
-from speechsearch.types import Decoder
+from speechsearch.server.second_pass import SecondPass
+from speechsearch.types import ONE_EAR, Decoder
 
 ENGLISH = Path("english-words") / "words.npz"
 MOST_THREADS = 2
@@ -79,6 +81,7 @@ def _beam(settings: Settings, info: ModelInfo, index: Index) -> BeamDecoder:
 def build_app(settings: Settings) -> Starlette:
     """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
     options = pipeline_options(settings)
+    second = second_pass(options.second_pass)
     folder = find_model(settings.asr.model, [settings.models_dir])
     model = OnnxAcousticModel.load(folder, threads_of(settings))
     metrics = Metrics(model.info.label)
@@ -91,7 +94,16 @@ def build_app(settings: Settings) -> Starlette:
         return Finder(_ranker(settings, model.info, index), *beams).warm_up()
 
     pipeline = Pipeline(model, Live(where, finder).current, options=options, observer=metrics)
-    return create_app(pipeline, metrics, settings.server)
+    if second:
+        metrics.second_ear(second.name)
+    return create_app(pipeline, metrics, settings.server, second)
+
+
+def second_pass(name: str) -> SecondPass | None:
+    """The second ear of this name, being loaded; its ``name`` waits for that."""
+    if name == ONE_EAR:
+        return None
+    return SecondPass(lambda: open_second_ear(name, cache_dir()))
 
 
 def _ranker(settings: Settings, info: ModelInfo, index: Index) -> Ranker:

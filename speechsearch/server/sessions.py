@@ -60,7 +60,7 @@ class Sessions:
 
     def __init__(
         self,
-        converse: Callable[[Say, bool], Conversation],
+        converse: Callable[[Say, Hello], Conversation],
         window_s: float,
         max_held: int,
         clock: Clock = monotonic_s,
@@ -78,7 +78,7 @@ class Sessions:
         if held:
             return held, True
         held = Held(ServerSession(clock=self._clock))
-        held.conversation = self._converse(held.send, hello.partials)
+        held.conversation = self._converse(held.send, hello)
         self._held[held.session.resume_token] = held
         return held, False
 

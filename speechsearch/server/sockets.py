@@ -25,6 +25,7 @@ from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered
 from speechsearch.server.answers import Answers
 from speechsearch.server.conversation import Conversation
+from speechsearch.server.rehearing import Rehearing
 from speechsearch.server.replies import answer_message, error_message
 from speechsearch.server.sessions import Held, Sessions
 from speechsearch.wire import messages as m
@@ -55,7 +56,7 @@ class Sockets:
         self._metrics = metrics
         self._options = options
         self._sessions = Sessions(
-            lambda say, partials: Conversation(answers, metrics, say, partials=partials),
+            lambda say, hello: Conversation(answers, metrics, say, hello=hello),
             options.resume_window_s,
             4 * options.max_connections,
         )
@@ -176,6 +177,7 @@ class Sockets:
                 self._spawn(self._search(held, query))
             case Asked(m.Feedback() as feedback):
                 self._metrics.told(feedback.action)
+                held.conversation.react(feedback.utterance)
                 if feedback.action == "click":
                     held.conversation.act(feedback.utterance)
 
@@ -184,12 +186,14 @@ class Sockets:
     ) -> None:
         number = ended.utterance.number
         answer: m.Final | m.Nothing | m.Error
+        rehearing: Rehearing | None = None
         try:
             answered = await answering
+            result, rehearing = await held.conversation.settle(answered)
             wait_ms = (monotonic_s() - began_s) * 1000
-            answer = answer_message(answered.result, ended, wait_ms)
+            answer = answer_message(result, ended, wait_ms, revising=rehearing is not None)
             self._metrics.stage("wait", wait_ms)
-            self._metrics.answered(answered.utterance, answered.result)
+            self._metrics.answered(answered.utterance, result)
         except SpeechsearchError as error:
             self._metrics.refused(error.code)
             answer = error_message(error, number)
@@ -203,6 +207,11 @@ class Sockets:
         held.session.answered(answer, number)
         await held.send(answer)
         held.settle()
+        if rehearing:
+            revised = await held.conversation.revised(rehearing, ended, began_s)
+            if revised:
+                held.session.revised(revised)
+                await held.send(revised)
 
     async def _search(self, held: Held, query: m.Search) -> None:
         hits, timings_ms = await self._answers.search(query.query, query.limit)

@@ -1,0 +1,99 @@
+"""One utterance on its way through the second ear: from the pause to the client."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from speechsearch.asr.batcher import Priority
+from speechsearch.clock import Clock
+from speechsearch.errors import SpeechsearchError
+from speechsearch.pipeline import Answered, Revision
+from speechsearch.server.answers import Answers, Work
+from speechsearch.server.revising import Revising
+from speechsearch.server.second_pass import SecondPass
+from speechsearch.types import Result
+from speechsearch.wire import messages as m
+
+MOST_LATE_S = 1.5
+"""After the end of speech: later nobody wants the text to change"""
+
+
+class Rehearing:
+    """Begins to hear ``answered`` again at once."""
+
+    def __init__(self, second: SecondPass, answers: Answers, answered: Answered) -> None:
+        self._second = second
+        self._answers = answers
+        self._answered = answered
+        self._revising = Revising()
+        self._said: asyncio.Future[m.Revised | None] = asyncio.get_running_loop().create_future()
+        self._task = asyncio.create_task(self._hear())
+
+    @property
+    def promised(self) -> bool:
+        """Whether a revision is to follow the answer."""
+        return self._revising.promised
+
+    @property
+    def outcome(self) -> str:
+        """What came of it; empty while it is not over."""
+        return self._revising.outcome
+
+    async def done(self) -> None:
+        """Return once the second ear is done, or nobody waits for it any more."""
+        await asyncio.wait([self._task])
+
+    def answer(self, first: Result) -> Result:
+        """The utterance is answered now: with what?"""
+        return self._revising.answer(first)
+
+    def act(self) -> None:
+        """The person did something with the answer."""
+        self._revising.act()
+
+    def discard(self, why: str = "discarded") -> None:
+        """Speech went on, or it is too late."""
+        self._say(self._revising.discard(why))
+        self._task.cancel()
+
+    async def revised(self, end_of_speech_s: float, clock: Clock) -> m.Revised | None:
+        """What follows an answer that promised it, in time or not at all."""
+        left_s = end_of_speech_s + MOST_LATE_S - clock()
+        await asyncio.wait([self._said], timeout=max(0.0, left_s))
+        if not self._said.done():
+            self.discard("late")
+        return self._said.result()
+
+    async def _hear(self) -> None:
+        revision = Revision(None, "failed")
+        try:
+            revision = await self._revise()
+        except SpeechsearchError:
+            pass  # too busy: the first answer stands
+        except Exception:
+            logging.exception("a revision failed")
+        self._say(self._revising.heard(revision))
+
+    async def _revise(self) -> Revision:
+        outcome = self._second.submit(self._answered.heard)
+        try:
+            heard = await outcome
+        except asyncio.CancelledError:
+            self._second.withdraw(outcome)
+            raise
+        if heard is None:
+            return Revision(None, "dropped")
+        pipeline, answered, ear = self._answers.pipeline, self._answered, self._second.name
+        work = Work(
+            answered.heard,
+            lambda _, watch: pipeline.revise(answered, heard, ear, watch),
+            lambda _: answered.log_probs,
+        )
+        return await self._answers.submit(work, Priority.PAUSE, self).outcome or Revision(
+            None, "dropped"
+        )
+
+    def _say(self, message: m.Revised | None) -> None:
+        if message is not None and not self._said.done():
+            self._said.set_result(message)
