@@ -1,0 +1,93 @@
+"""The whole way of a second ear's words, with the real one."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from speechsearch.asr.second_ear import EARS
+from speechsearch.audio.player import read_audio
+from speechsearch.client.query import query_sound
+from speechsearch.config import load_settings
+from speechsearch.types import ms_to_samples
+from speechsearch.wire import messages as m
+from speechsearch.wire.codec import encode_message
+from tests.server.test_conversation import QUIET, cut_in_two, say, until_pause
+from tests.server.test_sockets import frames, greeted, speak, until
+from tests.serving import serving
+
+HEARD = "Pride and Prejudice."
+
+
+@pytest.fixture(scope="module")
+def rehearing_server():
+    if not all(importlib.util.find_spec(package) for package in EARS["tiny.en"].packages):
+        pytest.skip("the extra whisper is not installed")
+    with serving("--second-pass", "tiny.en") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sound(fixtures):
+    return np.concatenate([read_audio(fixtures.queries[0].path), np.zeros(QUIET, np.float32)])
+
+
+async def test_an_answer_is_revised_once_in_the_words_of_the_second_ear(rehearing_server, sound):
+    async with greeted(rehearing_server) as socket:
+        await speak(socket, sound)
+        final = await until(socket, "final")
+        assert (final["ear"], final["revising"]) == ("ctc", True)
+        revised = await until(socket, "revised")
+    assert (revised["utterance"], revised["text"], revised["ear"]) == (1, HEARD, "tiny.en")
+    assert [word["word"] for word in revised["words"]] == HEARD.split()
+    assert revised["words"][0]["start_s"] == pytest.approx(final["words"][0]["start_s"], abs=0.2)
+
+
+async def test_hits_stay_once_they_were_acted_on(rehearing_server, sound):
+    async with greeted(rehearing_server) as socket:
+        await speak(socket, sound)
+        await until(socket, "final")
+        await say(socket, m.Feedback(utterance=1, action="click", hit="x"))
+        assert (await until(socket, "revised"))["hits"] is None
+
+
+async def test_who_is_patient_gets_it_with_the_answer(rehearing_server, sound):
+    hello = encode_message(m.Hello(protocol=m.PROTOCOL, patient=True))
+    async with greeted(rehearing_server, hello) as socket:
+        await speak(socket, sound)
+        final = await until(socket, "final")
+    assert (final["text"], final["ear"], final["revising"]) == (HEARD, "tiny.en", False)
+
+
+async def test_speech_that_goes_on_is_heard_again_as_a_whole(rehearing_server, sound):
+    half = ms_to_samples(900)
+    async with greeted(rehearing_server) as socket:
+        await until_pause(socket, sound[:half], pause_at=half)
+        await say(socket, m.Resume(utterance=1, sample=half))
+        await speak_on(socket, sound, half)
+        final = await until(socket, "final")
+        last = await until(socket, "revised") if final["revising"] else final
+    assert last["text"] == HEARD
+
+
+async def speak_on(socket, sound, half):
+    for frame in frames(sound[half:], 1, half):
+        await socket.send(frame)
+    await say(socket, m.SpeechEnd(utterance=1, end_sample=len(sound) - QUIET))
+
+
+async def test_a_sentence_cut_in_two_is_heard_again_joined(rehearing_server, sound):
+    hello = encode_message(m.Hello(protocol=m.PROTOCOL, patient=True))
+    async with greeted(rehearing_server, hello) as socket:
+        _, second = await cut_in_two(socket, sound, ms_to_samples(1020))
+    assert (second["continues"], second["text"], second["ear"]) == (1, HEARD, "tiny.en")
+
+
+@pytest.mark.parametrize("speed", [0, 1])
+async def test_a_recording_gets_its_last_answer(rehearing_server, fixtures, speed):
+    samples = read_audio(fixtures.queries[0].path)
+    heard = query_sound(samples, "q01", rehearing_server.url, load_settings(), speed)
+    (answer,) = [answer async for answer in heard]
+    assert answer.message.text == HEARD
+    assert answer.message.ear == "tiny.en"
+    assert answer.is_last
