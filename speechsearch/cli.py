@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from speechsearch import __version__
 from speechsearch.cli_eval import evaluate
+from speechsearch.cli_models import models_app
+from speechsearch.cli_query import query
 from speechsearch.cli_shared import (
+    DEVICES,
     Asked,
+    ComputeOption,
     DecoderOption,
+    EngineOption,
     IndexOption,
-    JsonOption,
     ModelOption,
     SearchOption,
     SecondPassOption,
@@ -25,8 +27,10 @@ from speechsearch.cli_shared import (
     errors,
     output,
     reports,
+    say_what_hears,
 )
 from speechsearch.config import load_settings
+from speechsearch.types import Device
 
 if TYPE_CHECKING:
     from speechsearch.search.catalogue import CatalogueRead
@@ -37,8 +41,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Voice search on your own machine: speak, and the hits are on the screen.",
 )
-models_app = typer.Typer(no_args_is_help=True, help="The acoustic models at hand.")
 app.add_typer(models_app, name="models")
+app.command("query")(query)
 app.command("eval")(evaluate)
 
 
@@ -68,20 +72,24 @@ def serve(
     decoder: DecoderOption = None,
     search: SearchOption = None,
     second_pass: SecondPassOption = None,
+    engine: EngineOption = None,
+    device: ComputeOption = None,
 ) -> None:
-    """Answer clients over a websocket, until SIGTERM or Ctrl-C.
+    """Answer clients over a websocket, and recordings over HTTP, until SIGTERM or Ctrl-C.
 
     Example: speechsearch serve --port 8765 --index ./my-index
     """
     from speechsearch.server.assemble import build_app
     from speechsearch.server.run import bind, run
-    from speechsearch.wire.address import socket_url
+    from speechsearch.wire.address import http_url, socket_url
 
-    asked = Asked(index, model, decoder, search, second_pass)
+    asked = Asked(index, model, decoder, search, second_pass, engine, device)
     settings = asked.settings(server={"host": host, "port": port})
+    say_what_hears(settings)
     listening = bind(settings.server)
     url = socket_url(settings.server.host, listening.getsockname()[1])
-    errors.print(f"speechsearch serves {url}", markup=False, soft_wrap=True)
+    page = http_url(url, "/")
+    errors.print(f"speechsearch serves {url}, the page is {page}", markup=False, soft_wrap=True)
     run(build_app(settings), listening)
 
 
@@ -92,49 +100,39 @@ def listen(
     model: ModelOption = "",
     server: ServerOption = "",
     second_pass: SecondPassOption = None,
-    device: Annotated[
+    microphone: Annotated[
         str | None, typer.Option(metavar="NAME", help="Input device: number or part of its name")
+    ] = None,
+    engine: EngineOption = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|cpu|cuda", help="Where the model runs; any other name is a microphone's"
+        ),
     ] = None,
     or_play: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Play the recordings there where no microphone is"),
     ] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Hear only what is said while space is held down")
+    ] = False,
 ) -> None:
     """Listen to the microphone and show what is found; JSON lines where stdout is no terminal.
 
-    Example: speechsearch listen --index ./my-index --device headset
+    With --hold nothing is heard or sent but while you talk: hold the space bar down, or tap it to
+    begin and tap it again to end. What you said is answered as soon as you let go. (A terminal says
+    only what is pressed: a held key is known by its repeats, its release by their end. The
+    microphone stays open so that your first word is whole; what it hears meanwhile is thrown away.)
+
+    Example: speechsearch listen --index ./my-index --microphone headset
     """
     from speechsearch.client.session import listen_or_play
 
-    asked = Asked(index, model, second_pass=second_pass)
-    asyncio.run(listen_or_play(asked.setup(server), device, or_play))
-
-
-@app.command()
-@reports
-def query(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Recordings")],
-    index: IndexOption = "",
-    model: ModelOption = "",
-    server: ServerOption = "",
-    decoder: DecoderOption = None,
-    search: SearchOption = None,
-    second_pass: SecondPassOption = None,
-    as_json: JsonOption = False,
-    speed: Annotated[
-        float, typer.Option(min=0, help="Times real time; 0 = as fast as it goes")
-    ] = 1.0,
-) -> None:
-    """Send recordings the way the microphone goes: client, VAD, socket, server.
-
-    Example: speechsearch query audio_fixtures/*.flac --json --speed 0
-    """
-    from speechsearch.client.session import query_files
-
-    setup = Asked(index, model, decoder, search, second_pass).setup(server)
-    show = _print_json if as_json else _print_answer
-    if asyncio.run(query_files(files, setup, speed, show)):
-        raise typer.Exit(1)
+    where = Device(device) if device in DEVICES else None
+    source = microphone or (None if where else device)
+    asked = Asked(index, model, second_pass=second_pass, engine=engine, device=where)
+    asyncio.run(listen_or_play(asked.setup(server), source, or_play, hold=hold))
 
 
 @app.command("index")
@@ -205,7 +203,7 @@ def devices() -> None:
 
     Example: speechsearch devices
     """
-    from speechsearch.audio.capture import input_devices
+    from speechsearch.audio.devices import input_devices
 
     table = Table("", "input", "channels", "rate", box=None)
     for device in input_devices():
@@ -213,54 +211,6 @@ def devices() -> None:
         rate = f"{device.rate_hz} Hz"
         table.add_row(f"{mark}{device.number}", device.name, str(device.channels), rate)
     output.print(table if table.rows else "no microphone: speechsearch doctor says what to do")
-
-
-@models_app.command("list")
-@reports
-def models_list() -> None:
-    """List the models at hand.
-
-    Example: speechsearch models list
-    """
-    from speechsearch.asr.folder import list_models
-
-    table = Table("model", "version", "language", "parameters", "licence", box=None)
-    for folder in list_models([load_settings().models_dir]):
-        about = folder.manifest
-        table.add_row(
-            about.name, about.version, about.language, f"{about.parameters:,}", about.license
-        )
-    output.print(table)
-
-
-@models_app.command("show")
-@reports
-def models_show(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
-    """Print a model's manifest.
-
-    Example: speechsearch models show w2v2-starter
-    """
-    import msgspec
-
-    from speechsearch.asr.folder import find_model
-
-    folder = find_model(name, [load_settings().models_dir])
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(folder.manifest)).decode() + "\n")
-
-
-@models_app.command("verify")
-@reports
-def models_verify(name: Annotated[str, typer.Argument(metavar="NAME")] = "") -> None:
-    """Check the files of one model, or of all, against their sha256.
-
-    Example: speechsearch models verify
-    """
-    from speechsearch.asr.folder import find_model, list_models
-
-    where = [load_settings().models_dir]
-    for folder in [find_model(name, where)] if name else list_models(where):
-        folder.verify()
-        output.print(f"{folder.manifest.name}: whole")
 
 
 @app.command()
@@ -275,24 +225,9 @@ def doctor() -> None:
     well = True
     for finding in examine(load_settings()):
         well &= finding.well
-        output.print(
-            f"{'ok  ' if finding.well else 'MISS'} {finding}", soft_wrap=True, markup=False
-        )
+        output.print(f"{finding.mark} {finding}", soft_wrap=True, markup=False)
     if not well:
         raise typer.Exit(1)
-
-
-def _print_json(_file: str, found: dict[str, Any]) -> None:
-    print(json.dumps(found, ensure_ascii=False), flush=True)
-
-
-def _print_answer(file: str, found: dict[str, Any]) -> None:
-    timing_ms = found["timings_ms"]["end_of_speech_to_results"]
-    lines = [f"{file}  “{found['text']}”  {timing_ms:.0f} ms after the end of speech"]
-    lines += [
-        f"  {n}. {hit['title']}  {hit['score']:.2f}" for n, hit in enumerate(found["hits"], 1)
-    ]
-    output.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 def main() -> None:

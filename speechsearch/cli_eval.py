@@ -13,7 +13,9 @@ import typer
 
 from speechsearch.cli_shared import (
     Asked,
+    ComputeOption,
     DecoderOption,
+    EngineOption,
     IndexOption,
     ModelOption,
     SearchOption,
@@ -41,6 +43,8 @@ def evaluate(
     decoder: DecoderOption = None,
     search: SearchOption = None,
     second_pass: SecondPassOption = None,
+    engine: EngineOption = None,
+    device: ComputeOption = None,
     slices: Annotated[
         list[str] | None,
         typer.Option("--slice", metavar="COLUMN", help="Look at its values apart; repeatable"),
@@ -86,7 +90,7 @@ def evaluate(
     _check_writable(json_out, html_out)
     options = ConditionOptions(snr, noise, rir, seed)
     condition = Condition(options)
-    setup = Asked(index, model, decoder, search, second_pass).setup()
+    setup = Asked(index, model, decoder, search, second_pass, engine, device).setup()
     recordings = draw(read_table(table), limit, seed)
     check_columns(slices or [], recordings[0])
     evaluation = _run(recordings, setup, condition, speed)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from speechsearch.config import Settings, load_settings
 from speechsearch.errors import ConfigError, SpeechsearchError
-from speechsearch.types import Decoder, SearchMode
+from speechsearch.types import Decoder, Device, Engine, SearchMode
 
 if TYPE_CHECKING:
     from speechsearch.client.session import Setup
@@ -39,8 +39,20 @@ SearchOption = Annotated[
 ]
 SecondPassOption = Annotated[
     str | None,
-    typer.Option("--second-pass", metavar="off|NAME", help="The ear that hears again"),
+    typer.Option(
+        "--second-pass",
+        metavar="off|NAME",
+        help="The ear that writes the text anew [tiny.en where it is installed]",
+    ),
 ]
+
+EngineOption = Annotated[
+    Engine | None, typer.Option("--engine", help="What runs the model [auto: torch on a GPU]")
+]
+ComputeOption = Annotated[
+    Device | None, typer.Option("--device", help="Where the model runs [auto: a GPU if any]")
+]
+DEVICES = frozenset(device.value for device in Device)
 
 
 def fail(error: SpeechsearchError) -> NoReturn:
@@ -73,6 +85,8 @@ class Asked:
     decoder: Decoder | None = None
     search: SearchMode | None = None
     second_pass: str | None = None
+    engine: Engine | None = None
+    device: Device | None = None
 
     def settings(self, **more: dict[str, Any]) -> Settings:
         """The settings with what was asked for, and with sections of ``more``, on top."""
@@ -82,6 +96,8 @@ class Asked:
                 "model": str(folder.absolute()) if self.model and folder.is_dir() else self.model,
                 "decoder": self.decoder,
                 "second_pass": self.second_pass,
+                "engine": self.engine,
+                "device": self.device,
             },
             "search": {
                 "index": str(Path(self.index).absolute()) if self.index else "",
@@ -102,11 +118,13 @@ class Asked:
 
         settings = self.settings()
         pipeline_options(settings)
-        if server and (self.decoder or self.search or self.second_pass):
+        if server and any((self.decoder, self.search, self.second_pass, self.engine, self.device)):
             raise ConfigError(
-                "--decoder, --search and --second-pass are the server's own choice",
+                "--decoder, --search, --second-pass, --engine and --device are the server's choice",
                 hint="Give them to the speechsearch serve that runs there, or leave --server out",
             )
+        if not server:
+            say_what_hears(settings)
         return Setup(settings, server, self._arguments())
 
     def _arguments(self) -> tuple[str, ...]:
@@ -116,5 +134,18 @@ class Asked:
             "--decoder": self.decoder,
             "--search": self.search,
             "--second-pass": self.second_pass,
+            "--engine": self.engine,
+            "--device": self.device,
         }
         return tuple(word for name, value in options.items() if value for word in (name, value))
+
+
+def say_what_hears(settings: Settings) -> None:
+    """Warn on stderr where a GPU was asked for and the CPU has to do; raises ModelError for an
+    engine that is not here.
+    """
+    from speechsearch.server.assemble import chosen_engine
+
+    notice = chosen_engine(settings).notice
+    if notice:
+        errors.print(f"warning: {notice}", style="yellow", markup=False, soft_wrap=True)

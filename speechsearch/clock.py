@@ -12,6 +12,13 @@ Clock = Callable[[], float]
 monotonic_s: Clock = time.perf_counter
 
 
+def asleep_s() -> float:
+    """Seconds this machine slept since it started: what the monotonic clock leaves out on Linux."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
 @dataclass(slots=True)
 class Stopwatch:
     """Named laps in milliseconds: each ``lap`` measures since the one before; a name may recur."""

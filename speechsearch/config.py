@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,7 +22,7 @@ from pydantic_settings import (
 
 from speechsearch.errors import ConfigError
 from speechsearch.turns import TurnOptions
-from speechsearch.types import ONE_EAR, Decoder, SearchMode
+from speechsearch.types import BEST_EARS, Decoder, Device, Engine, SearchMode
 from speechsearch.vad.endpointer import EndpointerOptions
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -31,9 +31,23 @@ PRIVATE_SERVER_ENV = "SPEECHSEARCH_PRIVATE_SERVER"
 STRICT: dict[str, Any] = {"extra": "forbid"}
 
 
+def _names(value: Any) -> Any:
+    """The environment has no lists: names with commas between."""
+    return [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
 def default_models_dir() -> Path:
     """``models/`` beside the package: where the repository ships them."""
     return Path(__file__).resolve().parent.parent / "models"
+
+
+def user_models_dir() -> Path:
+    """Where pulled and added models are kept: ``$XDG_DATA_HOME/speechsearch/models``."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "speechsearch" / "models"
 
 
 def cache_dir() -> Path:
@@ -55,6 +69,32 @@ class DetectorOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class UploadOptions:
+    """What is taken of recordings that are sent in whole."""
+
+    max_at_once: int = 2
+    """Each has a temporary file and a thread; all share the model"""
+    max_bytes: int = 1_000_000_000
+    """An hour of stereo at 48 kHz, 16 bit, is 690 MB"""
+    max_s: float = 4 * 3600
+    """Length of a recording, whatever its header says"""
+    max_unpacked_bytes: int = 6_000_000_000
+    """Of all channels as float32: four hours of stereo at 48 kHz are 5.5 GB. It is never kept, but
+    costs time"""
+    min_rate_hz: int = 4_000
+    max_rate_hz: int = 96_000
+    max_channels: int = 6
+    receive_s: float = 900
+    """All of it must have come by then"""
+    idle_s: float = 20
+    """No pause between two pieces may be longer"""
+    work_s: float = 3600
+    """To transcribe it; who speaks goes first"""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class ServerOptions:
     """What the server listens to and takes."""
 
@@ -63,9 +103,9 @@ class ServerOptions:
     port: int = 8765
     token: str = ""
     """Clients must say it in ``hello``; needed where the host is not the loopback."""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: Names = ()
     """Web pages, besides the server's own, that may connect"""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: Names = ()
     """Names, besides the loopback and ``host``, under which the server is reached"""
     max_connections: int = 64
     max_load: float = 0.7
@@ -75,10 +115,13 @@ class ServerOptions:
     """Utterances of all sessions that may wait for the model"""
     deadline_ms: float = 10_000
     """An answer later than this is an error: nobody waits for it any more."""
+    revise_within_ms: float = 1500
+    """After the end of speech: later nobody wants the text to change"""
     drain_s: float = 25.0
     """On SIGTERM utterances in flight have this long to get their answer."""
     resume_window_s: float = 60.0
     """A dropped session is kept this long: a laptop's change of network."""
+    uploads: UploadOptions = UploadOptions()
 
     __pydantic_config__: ClassVar = STRICT
 
@@ -88,14 +131,19 @@ class AsrOptions:
     """The acoustic model."""
 
     model: str = "w2v2-starter"
-    """A folder's name under ``models_dir``, or a path"""
+    """A folder's name under ``models_dir`` or ``user_models_dir``, or a path"""
+    engine: Engine = Engine.AUTO
+    """ONNX Runtime on a CPU, torch on a GPU: each is the fastest there"""
+    device: Device = Device.AUTO
+    """A GPU where there is one; ``cuda`` says aloud when there is none"""
     threads: int = 0
     """0: one for each core, two at most; more than two gains little on short utterances"""
     decoder: Decoder = Decoder.BEAM
     """What turns log-probs into words: the beam, with a language model and the titles that were
     found, makes a third fewer errors than the best letter of each frame"""
-    second_pass: str = ONE_EAR
-    """The ear that writes the text anew: tiny.en, base, moonshine-tiny; ``off``: none"""
+    second_pass: str = BEST_EARS
+    """The ear that writes the text anew: tiny.en, base, moonshine-tiny; ``off``: none; ``auto``:
+    tiny.en where it is installed, the best of what answers in time on two cores"""
 
     __pydantic_config__: ClassVar = STRICT
 
@@ -122,12 +170,18 @@ class Settings(BaseSettings):
     )
 
     models_dir: Path = Field(default_factory=default_models_dir)
+    user_models_dir: Path = Field(default_factory=user_models_dir)
     detector: DetectorOptions = DetectorOptions()
     vad: EndpointerOptions = EndpointerOptions()
     turns: TurnOptions = TurnOptions()
     server: ServerOptions = ServerOptions()
     asr: AsrOptions = AsrOptions()
     search: SearchOptions = SearchOptions()
+
+    @property
+    def model_dirs(self) -> list[Path]:
+        """Where models are looked for, in this order."""
+        return [self.models_dir, self.user_models_dir]
 
     @classmethod
     def settings_customise_sources(

@@ -5,7 +5,10 @@ SpeechsearchError
 ├── AudioError             sound could not be had
 │   ├── DeviceError        no such device, denied, or gone
 │   └── AudioFileError     a recording that cannot be read
+│       ├── UnsupportedAudio  no recording, or of a format, rate or number of channels not taken
+│       └── TooMuchSound   longer, or larger when unpacked, than is taken
 ├── ModelError             a model folder that is missing, damaged or does not fit
+│   └── HubError           a model repository that cannot be reached, read or believed
 ├── CatalogueError         a catalogue that cannot be read or indexed
 │   └── SearchIndexError   an index on disk that is missing or damaged
 ├── TableError             a table of recordings that cannot be read or does not fit
@@ -22,6 +25,7 @@ SpeechsearchError
 │   └── SessionLimit       a session longer than allowed
 ├── Overloaded             a queue is full or there are too many connections
 ├── DeadlineExceeded       the answer was not ready in time
+│   └── TooSlow            what was to come from the other side did not come in time
 └── ServerUnavailable      nobody listens, or the port is taken
 """
 
@@ -70,10 +74,28 @@ class AudioFileError(AudioError):
     code = "audio_file"
 
 
+class UnsupportedAudio(AudioFileError):
+    """No recording, or of a format, rate or number of channels that is not taken."""
+
+    code = "audio_type"
+
+
+class TooMuchSound(AudioFileError):
+    """A recording that is longer, or larger when unpacked, than is taken."""
+
+    code = "audio_limit"
+
+
 class ModelError(SpeechsearchError):
     """A model folder that is missing, damaged or does not fit its architecture."""
 
     code = "model"
+
+
+class HubError(ModelError):
+    """A repository of models that cannot be reached, read or believed."""
+
+    code = "hub"
 
 
 class CatalogueError(SpeechsearchError):
@@ -174,6 +196,12 @@ class DeadlineExceeded(SpeechsearchError):
     """The answer was not ready in time."""
 
     code = "deadline"
+
+
+class TooSlow(DeadlineExceeded):
+    """What was to come from the other side did not come in time."""
+
+    code = "too_slow"
 
 
 class ServerUnavailable(SpeechsearchError):

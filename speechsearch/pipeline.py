@@ -23,7 +23,7 @@ from speechsearch.clock import Stopwatch
 from speechsearch.search.ranking import NOTHING, Ranker, Ranking
 from speechsearch.search.spelling import spellings
 from speechsearch.search.verdict import Verdict
-from speechsearch.turns import TurnOptions, is_one
+from speechsearch.turns import Seam, TurnOptions, is_one
 from speechsearch.types import (
     ONE_EAR,
     SAMPLE_RATE_HZ,
@@ -188,7 +188,8 @@ class Pipeline:
         if not second.hypotheses:
             return apart
         joined = self.read(sound, log_probs, watch)
-        if is_one(before.result, second, joined, self.options.turns):
+        seam = Seam(alone.start_sample / SAMPLE_RATE_HZ, self._apart_nats(before.result, second))
+        if is_one(before.result, second, joined, self.options.turns, seam):
             one = replace(joined, continues=before.utterance.number)
             return Answered(sound, one, log_probs, until - sound.start_sample)
         return apart
@@ -267,6 +268,10 @@ class Pipeline:
             return ranker.answer(text, None) if heard.searchable else NOTHING
         found = ranker.answer(text, log_probs)
         return found if heard.searchable or found.verdict is Verdict.FOUND else NOTHING
+
+    def _apart_nats(self, first: Result, second: Result) -> float | None:
+        beam = self.finder().beam
+        return beam.apart_nats(first.text.split(), second.text.split()) if beam else None
 
     def _lap(self, watch: Stopwatch, name: str) -> None:
         self._observer.stage(name, watch.lap(name))

@@ -37,8 +37,26 @@ class SearchMode(StrEnum):
     """Its words alone, as if they had been typed"""
 
 
-ONE_EAR = "off"
-"""The second pass of whoever has none"""
+class Engine(StrEnum):
+    """What runs the acoustic model."""
+
+    AUTO = "auto"
+    """ONNX Runtime on a CPU, torch where there is a GPU"""
+    ONNX = "onnx"
+    TORCH = "torch"
+
+
+class Device(StrEnum):
+    """Where the acoustic model runs."""
+
+    AUTO = "auto"
+    """A GPU where there is one"""
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+ONE_EAR, BEST_EARS = "off", "auto"
+"""The second pass of whoever has none, and of whoever takes the best that is installed"""
 
 
 def ms_to_samples(ms: float) -> int:

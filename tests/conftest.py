@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from speechsearch.audio import portaudio
+from tests.audio.pulse import Cables
+from tests.families import family  # noqa: F401 - a fixture
 from tests.serving import Server, serving
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,3 +69,16 @@ def shared_data() -> Path:
 def server() -> Iterator[Server]:
     with serving() as running:
         yield running
+
+
+@pytest.fixture
+def cables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cables]:
+    """A PulseAudio for this very process."""
+    assert portaudio.start_anew(), "a test before left its stream open"
+    running = Cables(tmp_path)
+    for name in ("PULSE_SERVER", "XDG_RUNTIME_DIR", "HOME"):
+        monkeypatch.setenv(name, running.environment[name])
+    portaudio.start_anew()
+    yield running
+    running.stop()
+    assert portaudio.start_anew(), "the test left its stream open"

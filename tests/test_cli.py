@@ -1,13 +1,17 @@
 import subprocess
 
 import pytest
+from typer.testing import CliRunner
 
 from speechsearch import __version__
+from speechsearch.asr import engines
+from speechsearch.cli import app
+from speechsearch.errors import ConfigError
 from speechsearch.search.embedded import EmbeddedIndex
 from tests.serving import COMMAND
 
 VERBS = ("serve", "listen", "query", "eval", "index", "devices", "models list", "models show",
-         "models verify", "doctor")  # fmt: skip
+         "models verify", "models pull", "models add", "models remove", "doctor")  # fmt: skip
 
 
 def run(*arguments, **environment):
@@ -55,6 +59,36 @@ def test_what_a_running_server_has_chosen_cannot_be_asked_of_it():
     said = run("query", "a.wav", "--search", "text", "--server", "ws://127.0.0.1:9")
     assert said.returncode == 1
     assert "leave --server out" in said.stderr
+
+
+@pytest.mark.parametrize(
+    "verb", [["eval", "none.tsv"], ["query", "none.wav"], ["listen"], ["serve", "--port", "1"]]
+)
+def test_a_gpu_that_is_not_there_is_said_aloud_before_anything_else(verb, monkeypatch):
+    def stop(*_, **__):
+        raise ConfigError("stopped")
+
+    monkeypatch.setattr(engines, "_why_no_gpu", lambda: "torch sees none")
+    monkeypatch.setattr(engines.importlib.util, "find_spec", lambda _: True)
+    for then in ("learning.table.read_table", "client.batch.run_batch",
+                 "client.session.listen_or_play", "server.run.bind"):  # fmt: skip
+        monkeypatch.setattr(f"speechsearch.{then}", stop)
+    said = CliRunner().invoke(app, [*verb, "--device", "cuda"])
+    assert said.stderr.startswith("warning: no GPU is used, the CPU is: torch sees none")
+    assert "error: stopped" in said.stderr
+
+
+def test_an_engine_is_the_running_servers_own_choice():
+    said = run("query", "a.wav", "--engine", "onnx", "--server", "ws://127.0.0.1:9")
+    assert said.returncode == 1
+    assert "leave --server out" in said.stderr
+
+
+@pytest.mark.parametrize("options", [("--microphone", "no such"), ("--device", "no such")])
+def test_a_microphone_may_be_named_either_way(options):
+    said = run("listen", *options)
+    assert said.returncode == 1
+    assert "microphone" in said.stderr or "no such" in said.stderr
 
 
 def test_an_index_is_built_and_changed_entry_by_entry(tmp_path):

@@ -51,3 +51,9 @@ def test_a_named_file_that_is_not_there_is_an_error(monkeypatch):
     monkeypatch.setenv("SPEECHSEARCH_CONFIG", "gone.toml")
     with pytest.raises(ConfigError, match=r"gone\.toml"):
         load_settings()
+
+
+def test_names_stand_in_the_environment_with_commas_between(monkeypatch):
+    monkeypatch.setenv("SPEECHSEARCH_SERVER__ALLOWED_HOSTS", "search.example, page.test")
+    assert load_settings().server.allowed_hosts == ("search.example", "page.test")
+    assert load_settings(server={"allowed_hosts": ["a.test"]}).server.allowed_hosts == ("a.test",)

@@ -133,6 +133,26 @@ def test_noise_after_an_answer_leaves_it_alone(watched, fixtures):
     assert second.result.continues is None
 
 
+def test_the_end_of_a_title_that_is_noise_by_itself_is_taken_into_the_sentence(watched, fixtures):
+    pipeline, _ = watched
+    head, tail = cut(read_audio(fixtures.queries[5].path), 2.1)
+    first = pipeline.answer(spoken(head))
+    assert pipeline.answer(Spoken(tail, tail.end_sample)).result.hypotheses == ()
+    second = pipeline.answer(Spoken(tail, tail.end_sample, before=first)).result
+    assert second.continues == 1
+    assert len(second.text) > len(first.result.text)
+
+
+def test_a_beginning_that_is_noise_by_itself_is_taken_into_the_sentence(watched, fixtures):
+    pipeline, _ = watched
+    head, tail = cut(read_audio(fixtures.queries[4].path), 0.8)
+    first = pipeline.answer(spoken(head))
+    assert first.result.hypotheses == ()
+    second = pipeline.answer(Spoken(tail, tail.end_sample, before=first)).result
+    assert second.continues == 1
+    assert second.text.startswith("i ")
+
+
 def test_search_by_text_finds_what_the_same_words_typed_would_find(parts, fixtures):
     pipeline = Pipeline(*parts, options=PipelineOptions(search=SearchMode.TEXT))
     result = pipeline.answer(spoken(read_audio(fixtures.queries[13].path))).result

@@ -36,8 +36,8 @@ from played import EARLY_S, read_rows
 from speechsearch.audio.player import Playlist, noise_floor, read_audio
 from speechsearch.client.connection import Connection, ConnectionState
 from speechsearch.client.private import private_server
-from speechsearch.client.query import detector_of
 from speechsearch.client.voice import Answer, Voice
+from speechsearch.client.voices import detector_of
 from speechsearch.config import load_settings
 from speechsearch.types import SAMPLE_RATE_HZ, Audio
 from speechsearch.vad.segmenter import Segmenter

@@ -14,7 +14,7 @@ from dataclasses import replace
 from peers_endpointed import Endpointed
 from peers_weights import whisper_folder
 
-from speechsearch.client.query import detector_of
+from speechsearch.client.voices import detector_of
 from speechsearch.config import Settings
 from speechsearch.types import SAMPLE_RATE_HZ, Audio
 from speechsearch.vad.segmenter import Segmenter

@@ -15,8 +15,8 @@ from typing import Any
 
 from speechsearch.audio.player import Player, read_audio
 from speechsearch.client.connection import Connection
-from speechsearch.client.query import detector_of
 from speechsearch.client.voice import Answer, Revision, Voice, VoiceEvent, standing
+from speechsearch.client.voices import detector_of
 from speechsearch.clock import monotonic_s
 from speechsearch.config import Settings
 from speechsearch.errors import SpeechsearchError

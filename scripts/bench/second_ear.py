@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--ear", action="append", metavar="NAME[:beam][:whole]", help="repeatable")
+    parser.add_argument("--ear", action="append", metavar="NAME[:beam[:quiet]]", help="repeatable")
     parser.add_argument("--limit", type=int, help="of phrases.tsv and train.tsv, only so many")
     parser.add_argument("--table", action="append", help="tables [speech, phrases, noise]")
     parser.add_argument("--kept", type=Path, help="folder of what ears said [the cache]")

@@ -34,18 +34,19 @@ def rows_of(table: str, limit: int | None) -> list[Recording]:
 
 
 def open_ear(spec: str) -> SecondEar:
-    """``NAME[:beam][:whole]``, as ``tiny.en:5`` or ``base:1:whole`` (always the 30 s window)."""
+    """``NAME[:beam[:quiet]]``: seconds of silence after the sound, or ``whole`` windows of 30 s."""
     name, *rest = spec.split(":")
     if not rest:
         return open_second_ear(name, cache_dir())
-    quiet_s = None if "whole" in rest else QUIET_S
-    return WhisperEar.load(name, cache_dir(), WhisperOptions(beam=int(rest[0]), quiet_s=quiet_s))
+    beam, quiet = rest if len(rest) == 2 else (*rest, str(QUIET_S))
+    options = WhisperOptions(int(beam), quiet_s=None if quiet == "whole" else float(quiet))
+    return WhisperEar.load(name, cache_dir(), options)
 
 
 def main() -> None:
     """Hear and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("ear", help="NAME[:beam][:whole]")
+    parser.add_argument("ear", help="NAME[:beam[:quiet]]")
     parser.add_argument("out", type=Path, help="JSON lines")
     parser.add_argument("table", nargs="+", help="TABLE or TABLE:limit")
     arguments = parser.parse_args()

@@ -1,12 +1,14 @@
-"""What the model hears next: a bounded queue of three priorities, pure and with a clock handed in.
+"""What the model hears next: a bounded queue of four priorities, pure and with a clock handed in.
 
-Answers go before decodes at a pause, those before partial transcripts. Of one owner only the
-newest partial waits, and none that has become stale is heard: under load partials thin out first,
-answers never do.
+Answers go before decodes at a pause, those before partial transcripts, those before recordings
+that were sent in whole. Of one owner only the newest partial waits, and none that has become stale
+is heard: under load partials thin out first, answers never do. What was begun is not interrupted,
+so no recording is begun while somebody speaks, unless it has waited long.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -24,6 +26,8 @@ class Priority(IntEnum):
     PAUSE = 1
     """Speculative: the pause may be the end"""
     PARTIAL = 2
+    RECORDING = 3
+    """Of a recording that was sent in whole: nobody speaks and waits"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,13 @@ class BatcherOptions:
     max_partials: int = 32
     partial_age_s: float = 0.3
     """A partial that waited longer tells the speaker nothing new"""
+    max_recordings: int = 32
+    """Utterances of recordings; more are refused"""
+    spared_s: float = 0.4
+    """So long after the last work for somebody who speaks no recording is begun: they are glimpsed
+    every 224 ms, and at their pause a model that is busy costs the delay of their answer"""
+    recording_wait_s: float = 2.0
+    """No utterance of a recording gives way longer"""
     max_batch: int = 1
     """Equally long sounds heard at once; on two cores without a GPU one by one is as fast"""
 
@@ -61,6 +72,8 @@ class Batcher(Generic[W]):
     _waiting: dict[Priority, dict[Job[W], None]] = field(
         default_factory=lambda: {priority: {} for priority in Priority}
     )
+    _spoken_s: float = -math.inf
+    """When the last work came for somebody who speaks"""
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
@@ -72,10 +85,16 @@ class Batcher(Generic[W]):
     def offer(self, job: Job[W], now_s: float) -> list[Job[W]]:
         """Queue a job; the jobs that it displaces, which will not be heard.
 
-        Raises Overloaded where too many answers wait already.
+        Raises Overloaded where too many answers, or utterances of recordings, wait already.
         """
         queue = self._waiting[job.priority]
-        if job.priority is Priority.ANSWER and len(queue) >= self.options.max_answers:
+        most = {
+            Priority.ANSWER: self.options.max_answers,
+            Priority.PAUSE: self.options.max_pauses,
+            Priority.PARTIAL: self.options.max_partials,
+            Priority.RECORDING: self.options.max_recordings,
+        }[job.priority]
+        if job.priority in (Priority.ANSWER, Priority.RECORDING) and len(queue) >= most:
             raise Overloaded(
                 f"{len(queue)} utterances wait for the model already",
                 hint="Speak again in a moment",
@@ -83,16 +102,13 @@ class Batcher(Generic[W]):
         dropped = []
         if job.priority is Priority.PARTIAL:
             dropped = [other for other in queue if other.owner == job.owner]
-        most = {
-            Priority.ANSWER: self.options.max_answers,
-            Priority.PAUSE: self.options.max_pauses,
-            Priority.PARTIAL: self.options.max_partials,
-        }[job.priority]
         excess = len(queue) - len(dropped) + 1 - most
         dropped += [other for other in queue if other not in dropped][: max(0, excess)]
         for other in dropped:
             del queue[other]
         job.arrived_s = now_s
+        if job.priority is not Priority.RECORDING:
+            self._spoken_s = now_s
         queue[job] = None
         return dropped
 
@@ -119,8 +135,8 @@ class Batcher(Generic[W]):
         stale = [job for job in partials if job.arrived_s < oldest_s]
         for job in stale:
             del partials[job]
-        for queue in self._waiting.values():
-            if queue:
+        for priority, queue in self._waiting.items():
+            if queue and (priority is not Priority.RECORDING or self.held_s(now_s) <= 0):
                 first = next(iter(queue))
                 alike = (job for job in queue if job.length == first.length)
                 batch = [job for job, _ in zip(alike, range(self.options.max_batch), strict=False)]
@@ -128,6 +144,14 @@ class Batcher(Generic[W]):
                     del queue[job]
                 return batch, stale
         return [], stale
+
+    def held_s(self, now_s: float) -> float:
+        """Seconds until the next recording may be begun; endless where none waits."""
+        first = next(iter(self._waiting[Priority.RECORDING]), None)
+        if first is None:
+            return math.inf
+        until_s = self._spoken_s + self.options.spared_s
+        return min(until_s, first.arrived_s + self.options.recording_wait_s) - now_s
 
     def clear(self) -> list[Job[W]]:
         """Empty the queue; what waited."""

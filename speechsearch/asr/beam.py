@@ -87,6 +87,7 @@ class BeamDecoder:
         )
         self._columns = {vocabulary.letters[i]: i for i in shown if i != vocabulary.delimiter_id}
         self._limits = Limits(o.prefixes, o.behind_nats, o.letter_nats)
+        self._model = model
         known = model or _wordless()
         self._sources = Sources(
             model=known.nodes,
@@ -130,6 +131,16 @@ class BeamDecoder:
                 best, scores, shares / shares.sum(), strict=True
             )
         )
+
+    def apart_nats(self, first: Sequence[str], second: Sequence[str]) -> float | None:
+        """By how many nats the words are likelier as two sentences than as one.
+
+        None without a language model.
+        """
+        if self._model is None:
+            return None
+        apart = self._model.sentence(first) + self._model.sentence(second)
+        return apart - self._model.sentence([*first, *second])
 
     def warm_up(self) -> None:
         """Compile the loops."""

@@ -1,7 +1,8 @@
 """A checkpoint in Hugging Face layout, read without transformers: letters, frames, normalisation.
 
-Files: ``config.json``, ``vocab.json``, ``tokenizer_config.json`` and ``processor_config.json`` (or
-``preprocessor_config.json``, as older checkpoints have it).
+Any CTC model of transformers that hears raw audio through convolutions and writes letters. Files:
+``config.json``, those of ``tokens`` and ``processor_config.json`` (or ``preprocessor_config.json``,
+as older checkpoints have it).
 """
 
 from __future__ import annotations
@@ -10,16 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from speechsearch.asr.model import FrameTiming, Vocabulary
+from speechsearch.asr.tokens import VOCABULARY_FILES, read_json, read_vocabulary
 from speechsearch.errors import ModelError
 from speechsearch.types import SAMPLE_RATE_HZ
 
-ARCHITECTURES = ("PositionedWav2Vec2ForCTC", "Wav2Vec2ForCTC")
+WEIGHTS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
+DATA2VEC = "Data2VecAudioForCTC"
+ARCHITECTURES = (
+    "PositionedWav2Vec2ForCTC",
+    "Wav2Vec2ForCTC",
+    "HubertForCTC",
+    "WavLMForCTC",
+    DATA2VEC,
+)
 PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
-CHECKPOINT_FILES = ("config.json", "vocab.json", "tokenizer_config.json", *PROCESSOR_FILES)
-_HIDDEN_TOKENS = ("pad_token", "bos_token", "eos_token", "unk_token")
+CHECKPOINT_FILES = ("config.json", *VOCABULARY_FILES, *PROCESSOR_FILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,8 @@ class Checkpoint:
     timing: FrameTiming
     normalise: bool
     local_features: bool
-    """Whether the convolutions have layer norms; group norm is the stock default."""
+    """Whether the convolutions have layer norms; group norm is the stock default, except of
+    data2vec, which has no other"""
 
     @classmethod
     def open(cls, path: Path) -> Checkpoint:
@@ -40,26 +48,18 @@ class Checkpoint:
         if not path.is_dir():
             raise ModelError(f"No model folder at {path}", hint="Give a folder with a config.json")
         config = read_json(path / "config.json")
+        architecture = _architecture(path, config)
+        layered = architecture == DATA2VEC or config.get("feat_extract_norm") == "layer"
         return cls(
             path=path,
-            architecture=_architecture(path, config),
-            vocabulary=_vocabulary(path, config),
+            architecture=architecture,
+            vocabulary=read_vocabulary(
+                path, config.get("vocab_size", 0), config.get("pad_token_id")
+            ),
             timing=_timing(path, config),
             normalise=_normalise(path),
-            local_features=config.get("feat_extract_norm") == "layer",
+            local_features=layered,
         )
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; ``ModelError`` when there is none."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except OSError as error:
-        raise ModelError(
-            f"{path.name} cannot be read in {path.parent}", hint="Copy the whole model folder"
-        ) from error
-    except msgspec.DecodeError as error:
-        raise ModelError(f"{path} is not a JSON object: {error}") from error
 
 
 def _architecture(path: Path, config: dict[str, Any]) -> str:
@@ -68,6 +68,11 @@ def _architecture(path: Path, config: dict[str, Any]) -> str:
         raise ModelError(
             f"{path} holds a model of architecture {names[0]}",
             hint=f"Known are {', '.join(ARCHITECTURES)}",
+        )
+    if config.get("add_adapter"):
+        raise ModelError(
+            f"{path} has an adapter behind its encoder, whose frames are others",
+            hint="Take a model with add_adapter: false",
         )
     return str(names[0])
 
@@ -82,31 +87,6 @@ def _timing(path: Path, config: dict[str, Any]) -> FrameTiming:
         field += (kernel - 1) * stride
         stride *= layer_stride
     return FrameTiming(stride, field)
-
-
-def _vocabulary(path: Path, config: dict[str, Any]) -> Vocabulary:
-    ids = read_json(path / "vocab.json")
-    tokenizer = read_json(path / "tokenizer_config.json")
-    size = config.get("vocab_size", 0)
-    if not all(isinstance(i, int) and 0 <= i < size for i in ids.values()):
-        raise ModelError(
-            f"vocab.json in {path} does not fit the {size} outputs of config.json",
-            hint="It must map each letter to one column; vocabularies by language are not read",
-        )
-    delimiter = tokenizer.get("word_delimiter_token", "|")
-    blank = tokenizer.get("pad_token", "<pad>")
-    for role, token in (("word delimiter", delimiter), ("blank", blank)):
-        if token not in ids:
-            raise ModelError(f"The {role} {token!r} of {path} is not in vocab.json")
-    blank_id = config.get("pad_token_id", ids[blank])
-    if blank_id != ids[blank]:
-        raise ModelError(f"{path} has two blanks: {blank_id} in config.json, {ids[blank]} else")
-    letters = [""] * size
-    for letter, i in ids.items():
-        letters[i] = letter
-    special = {ids[t] for key in _HIDDEN_TOKENS if (t := tokenizer.get(key)) in ids}
-    empty = {i for i, letter in enumerate(letters) if not letter}
-    return Vocabulary(tuple(letters), blank_id, ids[delimiter], frozenset(special | empty))
 
 
 def _normalise(path: Path) -> bool:

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
 import msgspec
@@ -21,21 +18,24 @@ import torch
 from safetensors.torch import save_file
 from transformers import Wav2Vec2ForCTC
 
-from speechsearch.asr.checkpoint import CHECKPOINT_FILES, Checkpoint
+from speechsearch.asr.agreement import UNLIMITED_FRAMES
+from speechsearch.asr.checkpoint import CHECKPOINT_FILES, WEIGHTS_FILE, Checkpoint
+from speechsearch.asr.convert import write_graph
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.folder import (
-    MANIFEST_FILE,
     SCHEMA,
     GateResult,
     Manifest,
     ModelFolder,
-    file_entry,
+    write_manifest,
 )
 from speechsearch.asr.graph import Graph
+from speechsearch.asr.halves import Whole, fold_weight_norms
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.normalisation import normalise
-from speechsearch.asr.onnx import OnnxAcousticModel, log_softmax
-from speechsearch.asr.positioned import WEIGHTS_FILE, load_torch, table_frames
+from speechsearch.asr.onnx import OnnxAcousticModel
+from speechsearch.asr.parts import log_softmax
+from speechsearch.asr.positioned import load_torch, table_frames
 from speechsearch.asr.shrink import SMALLEST, Calibration, shrink
 from speechsearch.asr.split import split
 from speechsearch.asr.wer import Errors, count_errors
@@ -48,8 +48,6 @@ ONNX_TOLERANCE = 0.05
 form front end subtracts large numbers, which costs digits: 0.016 was measured at worst."""
 MOST_WER_LOSS = 0.005
 """Absolute; more and the smaller graph is refused."""
-UNLIMITED_FRAMES = 1500
-"""Longest piece for a model whose positions have no end: attention grows with its square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,23 +114,11 @@ def place_graphs(whole: Path, out: Path, info: ModelInfo) -> list[Path]:
 
 def to_onnx(model: Wav2Vec2ForCTC, path: Path, info: ModelInfo) -> None:
     """Write the float32 graph for any length and compare it with torch; folds weight norms."""
-    torch.nn.utils.parametrize.remove_parametrizations(
-        model.wav2vec2.encoder.pos_conv_embed.conv, "weight"
-    )
+    fold_weight_norms(model)
     least = info.timing.receptive_field_samples
-    length = torch.export.Dim("samples", min=least, max=info.max_samples)
-    with warnings.catch_warnings(), redirect_stdout(StringIO()):
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            _Logits(model).eval(),
-            (torch.zeros(1, (least + info.max_samples) // 2),),
-            path,
-            input_names=["input_values"],
-            output_names=["logits"],
-            dynamic_shapes={"input_values": {1: length}},
-            dynamo=True,
-            external_data=False,
-        )
+    longest = info.max_samples
+    sounds = torch.zeros(1, (least + longest) // 2)
+    write_graph(Whole(model), sounds, path, {1: ("samples", least, longest)})
     _compare(model, path, info)
 
 
@@ -168,18 +154,6 @@ def save_half(model: Wav2Vec2ForCTC, path: Path, calibration: Calibration) -> li
     save_file(weights, path, metadata={"format": "pt"})
     path.chmod(0o644)  # safetensors leaves it to its owner alone
     return kept
-
-
-class _Logits(torch.nn.Module):  # type: ignore[misc]
-    """[1, samples] -> [1, frames, letters]."""
-
-    def __init__(self, model: Wav2Vec2ForCTC) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_values: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(input_values).logits
-        return logits
 
 
 def _listener(model: Wav2Vec2ForCTC) -> Callable[[Audio], LogProbs]:
@@ -246,11 +220,3 @@ def _manifest(read: Checkpoint, info: ModelInfo, labels: Labels, parameters: int
         files={},
         word_error_rate=[],
     )
-
-
-def write_manifest(out: Path, manifest: Manifest) -> None:
-    """Hash all files of the folder into its manifest."""
-    names = sorted(p.name for p in out.iterdir() if p.is_file() and p.name != MANIFEST_FILE)
-    manifest = msgspec.structs.replace(manifest, files={n: file_entry(out / n) for n in names})
-    encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    (out / MANIFEST_FILE).write_bytes(encoded + b"\n")

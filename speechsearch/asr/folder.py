@@ -43,6 +43,15 @@ class GateResult(msgspec.Struct, frozen=True):
     cer_shipped: float
 
 
+class Agreement(msgspec.Struct, frozen=True):
+    """How far two forms of the model were apart when it was taken in."""
+
+    what: str
+    difference: float
+    tolerance: float
+    unit: str
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``manifest.json``; unknown fields are ignored."""
 
@@ -64,6 +73,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where it is in two: [batch, samples] -> [batch, frames, channels] …"""
     encoder: str = ""
     """… and [1, frames, channels] -> [1, frames, letters]."""
+    agreement: tuple[Agreement, ...] = ()
+    """What was compared when it was taken in"""
+    source: str = ""
+    """The repository or folder that it comes from …"""
+    revision: str = ""
+    """… and the repository's commit"""
     files: dict[str, FileEntry]
     word_error_rate: list[GateResult]
 
@@ -131,10 +146,23 @@ def _weights_hash(manifest: Manifest) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
+def write_manifest(out: Path, manifest: Manifest) -> None:
+    """Hash all files of the folder into its manifest."""
+    names = sorted(p.name for p in out.iterdir() if p.is_file() and p.name != MANIFEST_FILE)
+    manifest = msgspec.structs.replace(manifest, files={n: file_entry(out / n) for n in names})
+    encoded = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    (out / MANIFEST_FILE).write_bytes(encoded + b"\n")
+
+
+def model_paths(search_dirs: Sequence[Path]) -> list[Path]:
+    """The folder of every acoustic model, in the order of the directories, then of names."""
+    manifests = (m for root in search_dirs for m in sorted(root.glob(f"[!.]*/{MANIFEST_FILE}")))
+    return [m.parent for m in manifests if (m.parent / "config.json").exists()]
+
+
 def list_models(search_dirs: Sequence[Path]) -> list[ModelFolder]:
-    """Every acoustic model, in the order of the directories, then of names."""
-    manifests = (m for root in search_dirs for m in sorted(root.glob(f"*/{MANIFEST_FILE}")))
-    return [ModelFolder.open(m.parent) for m in manifests if (m.parent / "config.json").exists()]
+    """Every acoustic model; raises ``ModelError`` for a damaged one."""
+    return [ModelFolder.open(path) for path in model_paths(search_dirs)]
 
 
 def find_model(name_or_path: str, search_dirs: Sequence[Path]) -> ModelFolder:

@@ -14,14 +14,20 @@ from speechsearch.errors import ModelError
 
 Batch = npt.NDArray[np.float32]
 """[sounds, samples], [sounds, frames, channels] or [sounds, frames, letters]."""
+MASK = "attention_mask"
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A graph of one input and one output; several threads may run it at once."""
+    """A graph of sounds or features; several threads may run it at once.
+
+    Where it also wants an attention mask, that has ones alone: what is heard together is equally
+    long.
+    """
 
     session: ort.InferenceSession
     input_name: str
+    mask_name: str = ""
 
     @classmethod
     def load(cls, path: Path, threads: int = 1) -> Graph:
@@ -35,11 +41,22 @@ class Graph:
                 f"ONNX Runtime does not take {path}: {error}",
                 hint="Use onnxruntime>=1.20, or make the folder again with scripts/make_model",
             ) from error
-        return cls(session, session.get_inputs()[0].name)
+        inputs = [one.name for one in session.get_inputs()]
+        masks = [name for name in inputs if name == MASK]
+        others = [name for name in inputs if name != MASK]
+        if len(others) != 1:
+            raise ModelError(
+                f"{path} wants {', '.join(inputs)}: more than the sound and its {MASK}",
+                hint="Take a graph of a CTC model that hears raw audio",
+            )
+        return cls(session, others[0], *masks)
 
     def run(self, batch: Batch) -> Batch:
         """What the graph makes of ``batch``; as many sounds come out as went in."""
-        made: Any = self.session.run(None, {self.input_name: batch})[0]
+        given: dict[str, Any] = {self.input_name: batch}
+        if self.mask_name:
+            given[self.mask_name] = np.ones(batch.shape[:2], dtype=np.int64)
+        made: Any = self.session.run(None, given)[0]
         result: Batch = made.astype(np.float32, copy=False)
         return result
 

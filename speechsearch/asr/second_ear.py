@@ -14,7 +14,7 @@ from typing import Protocol
 
 from speechsearch.asr.weights import install_hint
 from speechsearch.errors import ConfigError
-from speechsearch.types import ONE_EAR, Audio
+from speechsearch.types import BEST_EARS, ONE_EAR, Audio
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,17 @@ EARS = {
 }  # fmt: skip
 
 
+BEST = "tiny.en"
+"""The ear that is chosen where it is installed: the table in the README"""
+
+
+def chosen_second_ear(name: str) -> str:
+    """What ``auto`` means here: the best ear where its extra is installed, or ``off``."""
+    if name != BEST_EARS:
+        return name
+    return ONE_EAR if _missing(BEST) else BEST
+
+
 def check_second_ear(name: str) -> None:
     """Raise ConfigError where no ear has this name, or its extra is missing; ``off`` is none."""
     if name == ONE_EAR:
@@ -87,14 +98,19 @@ def check_second_ear(name: str) -> None:
     if name not in EARS:
         raise ConfigError(
             f"there is no second ear {name!r}",
-            hint=f"Use --second-pass {'|'.join((ONE_EAR, *EARS))} (asr.second_pass)",
+            hint=f"Use --second-pass {'|'.join((ONE_EAR, BEST_EARS, *EARS))} (asr.second_pass)",
         )
-    kind = EARS[name]
-    missing = [package for package in kind.packages if importlib.util.find_spec(package) is None]
+    missing = _missing(name)
     if missing:
         raise ConfigError(
-            f"the second ear {name} needs {' and '.join(missing)}", hint=install_hint(kind.extra)
+            f"the second ear {name} needs {' and '.join(missing)}",
+            hint=install_hint(EARS[name].extra),
         )
+
+
+def _missing(name: str) -> list[str]:
+    """The packages of its extra that are not installed."""
+    return [p for p in EARS[name].packages if importlib.util.find_spec(p) is None]
 
 
 def open_second_ear(name: str, cache: Path) -> SecondEar:

@@ -10,8 +10,7 @@ channels.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from speechsearch.asr.agreement import divergence_nats
+from speechsearch.asr.convert import forget_origin, quantise_products
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.types import Audio, LogProbs
@@ -43,12 +44,6 @@ class Calibration:
         return divergence_nats(reference, map(log_probs, self.recordings)) > self.tolerance_nats
 
 
-def divergence_nats(reference: Iterable[LogProbs], other: Iterable[LogProbs]) -> float:
-    """Mean over recordings of the mean Kullback-Leibler divergence of a frame."""
-    pairs = zip(reference, other, strict=True)
-    return float(np.mean([(np.exp(p) * (p - q)).sum(axis=1).mean() for p, q in pairs]))
-
-
 def shrink(source: Path, target: Path, info: ModelInfo, calibration: Calibration) -> list[str]:
     """Write the smaller graph; returns the names of what was left in float32."""
     graph = onnx.load(source)
@@ -61,7 +56,7 @@ def shrink(source: Path, target: Path, info: ModelInfo, calibration: Calibration
     trial = target.with_suffix(".trial.onnx")
     products = []
     for node in _constant_products(graph):
-        _quantise(source, trial, [node.name])
+        quantise_products(source, trial, [node.name])
         if not sensitive(trial):
             products.append(node)
     quantised = {node.input[1] for node in products}
@@ -72,7 +67,7 @@ def shrink(source: Path, target: Path, info: ModelInfo, calibration: Calibration
         if sensitive(trial):
             kept.append(name)
     trial.unlink(missing_ok=True)
-    _quantise(source, target, [node.name for node in products])
+    quantise_products(source, target, [node.name for node in products])
     _store_half(target, target, set(others) - set(kept))
     return kept
 
@@ -92,29 +87,6 @@ def _constant_products(graph: Any) -> list[Any]:
     return [n for n in graph.graph.node if n.op_type == "MatMul" and n.input[1] in weights]
 
 
-def _quantise(source: Path, target: Path, nodes: list[str]) -> None:
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    logging.getLogger().addFilter(_not_preprocessing)
-    try:
-        quantize_dynamic(
-            source,
-            target,
-            op_types_to_quantize=["MatMul"],
-            nodes_to_quantize=nodes,
-            per_channel=True,
-            reduce_range=True,
-            weight_type=QuantType.QInt8,
-        )
-    finally:
-        logging.getLogger().removeFilter(_not_preprocessing)
-
-
-def _not_preprocessing(record: logging.LogRecord) -> bool:
-    """Drop the hint to infer shapes first: the exporter has done so."""
-    return "pre-processing before quantization" not in record.getMessage()
-
-
 def _store_half(source: Path, target: Path, names: set[str]) -> None:
     model = onnx.load(source)
     for weight in [i for i in model.graph.initializer if i.name in names]:
@@ -124,14 +96,6 @@ def _store_half(source: Path, target: Path, names: set[str]) -> None:
         model.graph.initializer.remove(weight)
         model.graph.initializer.append(numpy_helper.from_array(half, stored))
         model.graph.node.insert(0, cast)
-    _forget_origin(model.graph)
+    forget_origin(model.graph)
     onnx.checker.check_model(model)
     onnx.save(model, target)
-
-
-def _forget_origin(graph: Any) -> None:
-    """Drop the exporter's stack traces, which name files of the machine it ran on."""
-    for part in (graph.node, graph.value_info, graph.input, graph.output, graph.initializer):
-        for item in part:
-            del item.metadata_props[:]
-    del graph.metadata_props[:]

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 
+from speechsearch.audio.floor import Quietest, floor_like
+from speechsearch.audio.reader import MAX_FILE_S, SoundLimits, Source, sound_blocks
 from speechsearch.audio.source import BLOCK_SAMPLES, Block, SourceNotice
 from speechsearch.clock import Clock, monotonic_s
-from speechsearch.errors import AudioFileError
-from speechsearch.types import SAMPLE_RATE_HZ, Audio, ms_to_samples
-
-MAX_FILE_S = 4 * 3600
+from speechsearch.types import SAMPLE_RATE_HZ, Audio
 
 
 def read_audio(path: Path, max_s: float = MAX_FILE_S) -> Audio:
@@ -28,26 +25,7 @@ def read_audio(path: Path, max_s: float = MAX_FILE_S) -> Audio:
 
     Raises AudioFileError where it is missing, no audio, empty, too long or not finite.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames > max_s * file.samplerate:
-                raise AudioFileError(
-                    f"{path} is longer than {max_s / 60:.0f} minutes", hint="Cut it into pieces"
-                )
-            frames, rate_hz = file.read(dtype="float32", always_2d=True), file.samplerate
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise AudioFileError(
-            f"{path} cannot be read: {getattr(error, 'error_string', None) or error}",
-            hint="WAV, FLAC, Ogg/Opus, Ogg/Vorbis and MP3 are read",
-        ) from error
-    if not len(frames):
-        raise AudioFileError(f"{path} holds no sound", hint="Its length is zero samples")
-    if not np.isfinite(frames).all():
-        raise AudioFileError(f"{path} holds samples that are not numbers", hint="Convert it anew")
-    mono: Audio = frames.mean(axis=1, dtype=np.float32)
-    if rate_hz != SAMPLE_RATE_HZ:
-        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ)
-    return mono
+    return np.concatenate(list(sound_blocks(Source(path, str(path)), SoundLimits(max_s=max_s))))
 
 
 def noise_floor(samples: Audio, length_samples: int) -> Audio:
@@ -55,20 +33,9 @@ def noise_floor(samples: Audio, length_samples: int) -> Audio:
 
     Deterministic for a recording; float32 [length_samples].
     """
-    if length_samples == 0:
-        return np.zeros(0, np.float32)
-    span = min(ms_to_samples(100), len(samples))
-    starts = range(0, len(samples) - span + 1, max(1, span // 2))
-    quietest = min(starts, key=lambda start: float(np.square(samples[start : start + span]).sum()))
-    piece = samples[quietest : quietest + span]
-    random = np.random.default_rng(0)
-    noise = random.standard_normal(length_samples + span)
-    shaped = np.fft.irfft(
-        np.fft.rfft(noise) * np.abs(np.fft.rfft(piece * np.hanning(span), len(noise))), len(noise)
-    )[:length_samples]
-    level = np.sqrt(np.mean(np.square(piece))) / (np.sqrt(np.mean(np.square(shaped))) + 1e-12)
-    floor: Audio = (shaped * level).astype(np.float32)
-    return floor
+    quietest = Quietest()
+    quietest.feed(samples)
+    return floor_like(quietest.piece, length_samples)
 
 
 class Player:
@@ -103,7 +70,7 @@ class Player:
         """End after the present block."""
         self._stopped = True
 
-    async def blocks(self) -> AsyncIterator[Block | SourceNotice]:
+    async def blocks(self) -> AsyncGenerator[Block | SourceNotice, None]:
         """A block at a time, each when its last sample would have been heard."""
         sound = np.concatenate([self._samples, self._tail])
         self.started_s = self._clock()
@@ -138,7 +105,7 @@ class Playlist:
         """The recording that played at a position."""
         return self._recordings[max(0, bisect_right(self._starts, sample) - 1)][0]
 
-    async def blocks(self) -> AsyncIterator[Block | SourceNotice]:
+    async def blocks(self) -> AsyncGenerator[Block | SourceNotice, None]:
         """Every recording's blocks, in real time."""
         position = 0
         for name, samples in self._recordings:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from speechsearch.types import Audio
 
@@ -22,18 +22,36 @@ class Block:
     """Clock instant at which its last sample was heard"""
 
 
+NoticeKind = Literal[
+    "lost", "returned", "changed", "gap", "overrun", "asleep", "narrow", "muted", "unmuted",
+    "released",
+]  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class SourceNotice:
     """Something the person should know about the source, e.g. that the device vanished."""
 
     message: str
+    kind: NoticeKind = "lost"
+    missed_s: float = 0.0
+    """Seconds of sound that were not heard, where that is known"""
+    at_s: float = 0.0
+    """Clock instant at which the person let go of the key, for ``released``"""
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether what was being said ends here."""
+        return self.kind in ("lost", "changed", "asleep", "released")
 
 
 class Source(Protocol):
     """A microphone, or a recording that plays like one."""
 
-    overruns: int
-    """Times the device had sound that nobody fetched in time"""
+    @property
+    def overruns(self) -> int:
+        """Times the device had sound that nobody fetched in time."""
+        ...
 
     @property
     def name(self) -> str:
@@ -44,6 +62,6 @@ class Source(Protocol):
         """What was playing at a position on the time line."""
         ...
 
-    def blocks(self) -> AsyncIterator[Block | SourceNotice]:
+    def blocks(self) -> AsyncGenerator[Block | SourceNotice, None]:
         """Blocks as they are heard, until the source ends or is closed."""
         ...

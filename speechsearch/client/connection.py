@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
 
+from speechsearch.client.questions import Questions
 from speechsearch.config import LOOPBACK
 from speechsearch.errors import MalformedMessage, ServerUnavailable
 from speechsearch.types import Chunk
@@ -22,6 +23,7 @@ from speechsearch.vad import endpointer as vad
 from speechsearch.wire import messages as m
 from speechsearch.wire.client_session import ClientSession
 from speechsearch.wire.codec import encode_message
+from speechsearch.wire.cuts import cut_message
 
 _SUBPROTOCOL = Subprotocol(m.PROTOCOL)
 GREETING_TIMEOUT_S = 10.0
@@ -73,6 +75,7 @@ class Connection:
         self._changed = asyncio.Event()
         self._over = False
         self._events: asyncio.Queue[ConnectionEvent | None] = asyncio.Queue()
+        self._questions = Questions()
 
     @property
     def awaiting(self) -> tuple[int, ...]:
@@ -95,15 +98,19 @@ class Connection:
                     self._events.put_nowait(GivenUp(given_up))
             case Chunk():
                 frame = self._session.audio(self._utterance, event)
-            case vad.Pause(sample):
-                frame = encode_message(m.Pause(utterance=self._utterance, sample=sample))
-            case vad.Resume(sample):
-                frame = encode_message(m.Resume(utterance=self._utterance, sample=sample))
-            case vad.SpeechEnd(end_sample, _, reason):
-                frame = self._session.end(
-                    m.SpeechEnd(utterance=self._utterance, end_sample=end_sample, reason=reason)
-                )
+            case _:
+                message = cut_message(event, self._utterance)
+                if isinstance(message, m.SpeechEnd):
+                    frame = self._session.end(message)
+                else:
+                    frame = encode_message(message)
         self._send(frame)
+
+    async def begun(self) -> ConnectionState:
+        """What became of the first attempt to connect; call it before ``events``."""
+        while not isinstance(event := await self._events.get(), ConnectionState):
+            pass
+        return event
 
     async def ready(self) -> None:
         """Return once the server has greeted, or will not."""
@@ -135,6 +142,12 @@ class Connection:
         """A typed query or what the person did with an answer; dropped while there is no server."""
         self._send(encode_message(message))
 
+    async def search(self, query: str, limit: int) -> m.Results:
+        """The answer to a typed query; asked again where the connection breaks meanwhile."""
+        frame, answer = self._questions.ask(query, limit)
+        self._send(frame)
+        return await answer
+
     async def events(self) -> AsyncIterator[ConnectionEvent]:
         """Messages of the server and what becomes of the connection, until ``close``."""
         while (event := await self._events.get()) is not None:
@@ -150,6 +163,7 @@ class Connection:
             await self._say_bye()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            self._questions.drop()
             self._events.put_nowait(None)
 
     async def _run(self) -> None:
@@ -193,6 +207,7 @@ class Connection:
                 raise MalformedMessage(f"the server began with {type(first).__name__}")
             self._outgoing.clear()
             self._outgoing.extend(self._session.welcome(first))
+            self._outgoing.extend(self._questions.open)
             self._socket = socket
             self._changed.set()
             self._events.put_nowait(
@@ -202,7 +217,9 @@ class Connection:
             pump = asyncio.create_task(self._pump(socket))
             try:
                 async for text in socket:
-                    self._events.put_nowait(self._session.receive(str(text)))
+                    message = self._session.receive(str(text))
+                    self._questions.receive(message)
+                    self._events.put_nowait(message)
                     self._changed.set()
             finally:
                 pump.cancel()

@@ -15,13 +15,16 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.live import Live
 
+from speechsearch.audio.held import HeldSource
 from speechsearch.audio.source import SourceNotice
 from speechsearch.client.connection import ConnectionState, GivenUp
 from speechsearch.client.desktop import open_hit
 from speechsearch.client.report import utterance_object
 from speechsearch.client.screen import ESCAPE, Action, Opened, Screen, Typed
+from speechsearch.client.talk_key import TalkKey
 from speechsearch.client.view import render
 from speechsearch.client.voice import Answer, Revision, Voice, VoiceEvent
+from speechsearch.clock import monotonic_s
 from speechsearch.wire import messages as m
 
 FRAMES_PER_S = 20
@@ -44,7 +47,9 @@ async def listen_lines(voice: Voice) -> AsyncIterator[Answer]:
 
 async def listen_live(voice: Voice, console: Console) -> AsyncIterator[Answer]:
     """Draw the screen and follow the keys until ``q``, or until the source ends."""
-    terminal = _Terminal(voice, Screen(voice.source.name, muted=voice.muted))
+    held = voice.source if isinstance(voice.source, HeldSource) else None
+    screen = Screen(voice.source.name, muted=voice.muted, hold=held is not None)
+    terminal = _Terminal(voice, screen, held)
     with (
         Live(console=console, auto_refresh=False, screen=False) as live,
         keys(terminal.press),
@@ -63,15 +68,18 @@ async def listen_live(voice: Voice, console: Console) -> AsyncIterator[Answer]:
 class _Terminal:
     """Joins the screen's state to the voice."""
 
-    def __init__(self, voice: Voice, screen: Screen) -> None:
+    def __init__(self, voice: Voice, screen: Screen, held: HeldSource | None) -> None:
         self.screen = screen
         self.quit = asyncio.Event()
+        self._held = held
+        self._key = TalkKey()
         self._voice = voice
         self._searches = 0
 
     async def draw(self, live: Live) -> None:
         """Redraw at a steady rate."""
         while True:
+            self._talk()
             self.screen.source = self._voice.source.name
             live.update(render(self.screen), refresh=True)
             await asyncio.sleep(1 / FRAMES_PER_S)
@@ -82,8 +90,12 @@ class _Terminal:
         match action:
             case "mute":
                 self._voice.muted = self.screen.muted
+            case "talk":
+                self._key.press(monotonic_s())
+                self._talk()
             case "cancel":
                 self._voice.cancel()
+                self._key.talking = False
             case "quit":
                 self.quit.set()
             case Typed(query):
@@ -95,6 +107,17 @@ class _Terminal:
                     self._voice.connection.say(
                         m.Feedback(utterance=utterance, action="click", hit=hit.id)
                     )
+
+    def _talk(self) -> None:
+        """Let sound pass while the key says so."""
+        if self._held is None:
+            return
+        self._key.passed(monotonic_s())
+        if self._key.talking and not self._held.talking:
+            self._held.press()
+        elif self._held.talking and not self._key.talking:
+            self._held.release(self._key.pressed_s)
+        self.screen.talking = self._key.talking
 
 
 @contextmanager

@@ -7,25 +7,12 @@ from pathlib import Path
 
 from speechsearch.audio.player import Player, read_audio
 from speechsearch.client.connection import Connection, ConnectionState
-from speechsearch.client.voice import Answer, Revision, Voice
+from speechsearch.client.voice import Answer, Revision
+from speechsearch.client.voices import recorded_voice, tail_s
 from speechsearch.config import Settings
 from speechsearch.errors import ServerUnavailable, SpeechsearchError
 from speechsearch.types import Audio
-from speechsearch.vad.build import build_detector
-from speechsearch.vad.detector import Detector
-from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
-
-
-def tail_s(settings: Settings) -> float:
-    """How long the noise floor goes on after a recording: enough for any endpoint."""
-    return 2 * settings.vad.hangover_ms / 1000 + 1.0
-
-
-def detector_of(settings: Settings) -> Detector:
-    """A fresh detector as the settings want it."""
-    chosen = settings.detector
-    return build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
 
 
 def query_file(
@@ -43,12 +30,11 @@ async def query_sound(
 
     Raises ServerUnavailable where the server goes away, and what the server reports as an error.
     """
-    voice = Voice(
-        Player(samples, name=name, speed=speed, tail_s=tail_s(settings)),
-        Segmenter(detector_of(settings), settings.vad),
-        Connection(url, settings.server.token, retry=False, partials=False, patient=speed == 0),
-        live=False,
+    player = Player(samples, name=name, speed=speed, tail_s=tail_s(settings))
+    connection = Connection(
+        url, settings.server.token, retry=False, partials=False, patient=speed == 0
     )
+    voice = recorded_voice(player, connection, settings)
     answers: dict[int, Answer] = {}
     async for event in voice.run():
         if isinstance(event, ConnectionState) and event.state == "lost":

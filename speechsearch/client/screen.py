@@ -33,7 +33,7 @@ class Opened:
     """Answer the hit belongs to, None for a typed query's"""
 
 
-Action = Typed | Opened | Literal["mute", "cancel", "quit"]
+Action = Typed | Opened | Literal["mute", "talk", "cancel", "quit"]
 
 
 @dataclass(slots=True)
@@ -44,6 +44,12 @@ class Screen:
     connection: str = "connecting"
     dbfs: float = SILENCE_DBFS
     muted: bool = False
+    hold: bool = False
+    """Whether a key must be held to talk"""
+    talking: bool = False
+    """Whether it is"""
+    deaf: bool = False
+    """Whether the microphone is gone"""
     speaking: bool = False
     waiting: bool = False
     text: str = ""
@@ -56,27 +62,28 @@ class Screen:
     _utterance: int | None = None
     _answered: int | None = None
     """The utterance whose answer is shown whole: no partial, no typed query"""
+    _of_devices: list[str] = field(default_factory=list)
 
     def update(self, event: VoiceEvent) -> None:
         """Show what happened."""
         match event:
             case Level(dbfs, _):
-                self.dbfs = dbfs
+                self.dbfs, self.deaf = dbfs, False
             case vad.SpeechStart() | vad.Resume():
                 self.speaking, self.waiting = True, False
             case vad.Pause():
                 self.speaking = False
             case vad.SpeechEnd():
                 self.speaking, self.waiting = False, True
-            case Answer() | m.Partial() | m.Results():
+            case Answer() | Revision() | m.Partial() | m.Results():
                 self._show(event)
-            case Revision(answer):
-                self._revise(answer)
             case ConnectionState():
                 self._connect(event)
             case m.Error() | GivenUp():
                 self._fail(event)
-            case SourceNotice(message) | m.Warn(message=message):
+            case SourceNotice():
+                self._notice(event)
+            case m.Warn(message=message):
                 self.notes.append(message)
 
     def press(self, key: str) -> Action | None:
@@ -85,6 +92,8 @@ class Screen:
             return self._type(key)
         action: Action | None = None
         match key:
+            case " " if self.hold:
+                action = "talk"
             case " ":
                 self.muted = not self.muted
                 action = "mute"
@@ -118,7 +127,7 @@ class Screen:
     def _open(self, place: int) -> Opened | None:
         return Opened(self.hits[place], self._utterance) if place < len(self.hits) else None
 
-    def _show(self, event: Answer | m.Partial | m.Results) -> None:
+    def _show(self, event: Answer | Revision | m.Partial | m.Results) -> None:
         match event:
             case Answer(message=m.Final() as final):
                 self.waiting, self._utterance = False, final.utterance
@@ -127,6 +136,8 @@ class Screen:
                 self.hits, self.timings_ms = final.hits, event.timings_ms
             case Answer():
                 self.waiting = False
+            case Revision(answer):
+                self._revise(answer)
             case m.Partial():
                 self.text, self.confidence, self.timings_ms = event.text, None, {}
                 self._answered = None
@@ -141,6 +152,19 @@ class Screen:
         final = answer.message
         if isinstance(final, m.Final) and self._answered == final.utterance:
             self.text, self.confidence, self.hits = final.text, final.confidence, final.hits
+
+    def _notice(self, notice: SourceNotice) -> None:
+        """Show it; that a device works again outdates what was said of devices before."""
+        if notice.interrupts:
+            self.dbfs, self.deaf = SILENCE_DBFS, notice.kind == "lost"
+        if notice.kind in ("returned", "changed", "unmuted"):
+            for outdated in self._of_devices:
+                if outdated in self.notes:
+                    self.notes.remove(outdated)
+            self._of_devices.clear()
+        if notice.message:
+            self.notes.append(notice.message)
+            self._of_devices.append(notice.message)
 
     def _fail(self, event: m.Error | GivenUp) -> None:
         self.waiting = False

@@ -9,24 +9,24 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
+from speechsearch.audio import portaudio
 from speechsearch.audio.capture import Microphone
+from speechsearch.audio.held import HeldSource
 from speechsearch.audio.player import Playlist, read_audio
 from speechsearch.audio.source import Source
+from speechsearch.client.capture_log import remember
 from speechsearch.client.connection import Connection
 from speechsearch.client.listen import listen_lines, listen_live
 from speechsearch.client.private import is_ready, private_server
-from speechsearch.client.query import detector_of, query_file, tail_s
-from speechsearch.client.report import utterance_object
 from speechsearch.client.voice import Answer, Voice, standing
+from speechsearch.client.voices import live_voice, tail_s
 from speechsearch.config import Settings
-from speechsearch.errors import AudioFileError, DeviceError, SpeechsearchError
-from speechsearch.vad.segmenter import Segmenter
+from speechsearch.errors import AudioFileError, ConfigError, DeviceError
 from speechsearch.wire import messages as m
-from speechsearch.wire.address import SOCKET_PATH, socket_url
+from speechsearch.wire.address import socket_url, stream_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,45 +40,41 @@ class Setup:
     """For the private server: which index and model were asked for"""
 
 
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
 @asynccontextmanager
-async def server_for(setup: Setup, *, share: bool) -> AsyncIterator[str]:
+async def server_for(
+    setup: Setup, *, share: bool, say: Callable[[str], None] = _say
+) -> AsyncIterator[str]:
     """The socket of the server named, of one that runs already (``share``), or of a private one."""
     own = setup.settings.server
     if setup.server:
-        url = setup.server
-        yield url if SOCKET_PATH in url else url.rstrip("/") + SOCKET_PATH
+        yield stream_url(setup.server)
     elif share and not setup.arguments and is_ready(own.host, own.port):
         yield socket_url(own.host, own.port)
     else:
-        print("starting a server of its own ...", file=sys.stderr, flush=True)
+        say("starting a server of its own ...")
         async with private_server(setup.arguments) as server:
             yield server.url
 
 
-async def query_files(
-    files: Sequence[str], setup: Setup, speed: float, show: Callable[[str, dict[str, Any]], None]
-) -> int:
-    """Send each file in a session of its own; number of files that failed, each said on stderr."""
-    failed = 0
-    async with server_for(setup, share=False) as url:
-        for file in files:
-            try:
-                async for answer in query_file(Path(file), url, setup.settings, speed):
-                    found = utterance_object(file, answer)
-                    if found:
-                        show(file, found)
-            except SpeechsearchError as error:
-                failed += 1
-                print(f"{file}: {error}", file=sys.stderr, flush=True)
-    return failed
+async def listen_or_play(
+    setup: Setup, device: str | None, recordings: Path | None, *, hold: bool = False
+) -> None:
+    """Listen to the microphone; where there is none, play ``recordings`` instead if given.
 
-
-async def listen_or_play(setup: Setup, device: str | None, recordings: Path | None) -> None:
-    """Listen to the microphone; where there is none, play ``recordings`` instead if given."""
+    With ``hold`` only while a key is held; raises ConfigError where no key can be.
+    """
     source: Source
+    microphone: Microphone | None = None
     wanted: dict[str, str] = {}
+    if hold and not (sys.stdin.isatty() and Console().is_terminal):
+        raise ConfigError("--hold needs a terminal", hint="Without one: speechsearch listen")
     try:
-        source = Microphone(device)
+        microphone = Microphone(device)
+        source = HeldSource(microphone) if hold else microphone
     except DeviceError as error:
         if recordings is None:
             raise
@@ -87,9 +83,15 @@ async def listen_or_play(setup: Setup, device: str | None, recordings: Path | No
         sounds = [(name, read_audio(Path(name))) for name in wanted]
         source = Playlist(sounds, tail_s=tail_s(setup.settings))
     async with server_for(setup, share=True) as url:
-        segmenter = Segmenter(detector_of(setup.settings), setup.settings.vad)
-        voice = Voice(source, segmenter, Connection(url, setup.settings.server.token))
-        answers = [answer async for answer in _show(voice)]
+        connection = Connection(url, setup.settings.server.token)
+        held = isinstance(source, HeldSource)
+        voice = live_voice(source, connection, setup.settings, hold=held)
+        try:
+            with portaudio.quiet():
+                answers = [answer async for answer in _show(voice)]
+        finally:
+            if microphone:
+                remember(microphone.name, microphone.overruns, microphone.missed_s)
     print(_summary(voice, answers, wanted), file=sys.stderr)
 
 

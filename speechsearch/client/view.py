@@ -16,6 +16,7 @@ METER_CELLS = 24
 STAGES = ("endpoint", "network", "wait")
 IN_THE_PAUSE = ("queue", "decode", "hypothesis", "search")
 KEYS = "space mute   / type   1-9 or Enter open   Esc cancel   q quit"
+HOLD_KEYS = "hold space to talk, or tap it to begin and to end   / type   1-9 open   q quit"
 
 
 def render(screen: Screen) -> RenderableType:
@@ -24,7 +25,7 @@ def render(screen: Screen) -> RenderableType:
     if screen.timings_ms:
         parts.append(_budget(screen.timings_ms))
     parts += [Text(note, style="yellow") for note in screen.notes]
-    parts.append(Text(KEYS, style="dim"))
+    parts.append(Text(HOLD_KEYS if screen.hold else KEYS, style="dim"))
     return Panel(Group(*parts), title="speechsearch", subtitle=screen.connection)
 
 
@@ -32,10 +33,14 @@ def _status(screen: Screen) -> Text:
     state, style = "listening", "green"
     if screen.muted:
         state, style = "MUTED", "bold white on red"
+    elif screen.deaf:
+        state, style = "NO SOUND", "bold white on red"
     elif screen.speaking:
         state, style = "speech", "bold green"
     elif screen.waiting:
         state, style = "searching", "bold cyan"
+    elif screen.hold:
+        state, style = ("TALK", "bold white on green") if screen.talking else ("held", "dim")
     filled = round((screen.dbfs + 70) / 70 * METER_CELLS)
     filled = max(0, min(METER_CELLS, 0 if screen.muted else filled))
     meter = "█" * filled + "·" * (METER_CELLS - filled)

@@ -1,14 +1,15 @@
 """The client's core: a source of sound through VAD and socket to answers, each one timed.
 
 The four instants: t0 acoustic end of speech, t1 endpoint decision, t2 final transcript on the
-server, t3 results here. Without a label t0 is the end of the last frame that was speech.
+server, t3 results here. Without a label t0 is the end of the last frame that was speech, or, where
+a key is held to talk, the instant it was let go.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,9 +21,9 @@ from speechsearch.types import SAMPLE_RATE_HZ, Chunk
 from speechsearch.vad import endpointer as vad
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
+from speechsearch.wire.objects import utterance_timings_ms
 
 SILENCE_DBFS = -100.0
-SERVER_STAGES = ("queue", "decode", "hypothesis", "search")
 ADVICE_TIMEOUT_S = 10.0
 
 
@@ -62,22 +63,10 @@ class Answer:
 
     @property
     def timings_ms(self) -> dict[str, float]:
-        """``endpoint`` = t1 - t0, then ``network`` and ``wait``: the server from the endpoint on.
-
-        These three are all of ``end_of_speech_to_results`` = t3 - t0. The stages ``queue``,
-        ``decode``, ``hypothesis`` and ``search`` mostly ran before the endpoint, in the pause.
-        """
+        """As in ``utterance_timings_ms``."""
         server = {} if isinstance(self.message, m.Error) else self.message.timings_ms
-        after_ms = (self.t3_s - self.t1_s) * 1000
-        wait_ms = min(after_ms, server.get("wait", 0.0))
-        timings = {
-            "endpoint": (self.t1_s - self.t0_s) * 1000,
-            "network": after_ms - wait_ms,
-            "wait": wait_ms,
-            **{name: server.get(name, 0.0) for name in SERVER_STAGES},
-            "end_of_speech_to_results": (self.t3_s - self.t0_s) * 1000,
-        }
-        return {name: round(ms, 1) for name, ms in timings.items()}
+        endpoint_ms, after_ms = (self.t1_s - self.t0_s) * 1000, (self.t3_s - self.t1_s) * 1000
+        return utterance_timings_ms(server, endpoint_ms, after_ms)
 
     @property
     def t2_s(self) -> float:
@@ -131,6 +120,8 @@ class Voice:
     connection: Connection
     live: bool = True
     """False for a source that can wait when the server is behind"""
+    pauses_end: bool = True
+    """False where the source says when something said is over: a pause never is"""
     muted: bool = False
     clock: Clock = monotonic_s
     captured_samples: int = 0
@@ -139,19 +130,25 @@ class Voice:
     _revisable: dict[int, Answer] = field(default_factory=dict)
     _advised: asyncio.Event = field(default_factory=asyncio.Event)
     _heard_at_s: float = 0.0
+    _let_go_s: float = 0.0
     _cancelled: bool = False
 
-    async def run(self) -> AsyncIterator[VoiceEvent]:
-        """What happens, until the source ends and everything is answered."""
-        async with self.connection.running():
-            tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._follow())]
-            try:
-                while (event := await self._next(tasks)) is not None:
-                    yield event
-            finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+    async def run(self) -> AsyncGenerator[VoiceEvent, None]:
+        """Connect; then what happens, until the source ends and everything is answered."""
+        async with self.connection.running(), contextlib.aclosing(self.heard()) as events:
+            async for event in events:
+                yield event
+
+    async def heard(self) -> AsyncGenerator[VoiceEvent, None]:
+        """The same over a connection that somebody else keeps running."""
+        tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._follow())]
+        try:
+            while (event := await self._next(tasks)) is not None:
+                yield event
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def cancel(self) -> None:
         """Withdraw what is being said now."""
@@ -176,11 +173,8 @@ class Voice:
         try:
             if not self.live:
                 await self.connection.ready()
-            async for block in self.source.blocks():
-                if isinstance(block, SourceNotice):
-                    self._events.put_nowait(block)
-                    self._flush()
-                else:
+            async with contextlib.aclosing(self.source.blocks()) as blocks:
+                async for block in blocks:
                     await self._take(block)
             self._flush()
             await self.connection.settled()
@@ -193,7 +187,13 @@ class Voice:
         for event in self.segmenter.flush():
             self._submit(event)
 
-    async def _take(self, block: Block) -> None:
+    async def _take(self, block: Block | SourceNotice) -> None:
+        if isinstance(block, SourceNotice):
+            self._events.put_nowait(block)
+            if block.interrupts:
+                self._let_go_s = block.at_s
+                self._flush()
+            return
         samples = np.zeros_like(block.samples) if self.muted else block.samples
         self.captured_samples += len(samples)
         self._heard_at_s = block.heard_at_s
@@ -216,9 +216,8 @@ class Voice:
         self.connection.submit(event)
         if isinstance(event, vad.SpeechEnd):
             behind_s = (self.captured_samples - event.end_sample) / SAMPLE_RATE_HZ
-            self._spoken[self.connection.utterance] = _Spoken(
-                event.end_sample, self._heard_at_s - behind_s, self.clock()
-            )
+            t0_s = max(self._heard_at_s - behind_s, 0.0 if self.pauses_end else self._let_go_s)
+            self._spoken[self.connection.utterance] = _Spoken(event.end_sample, t0_s, self.clock())
         if not isinstance(event, Chunk):
             self._events.put_nowait(event)
 
@@ -231,13 +230,17 @@ class Voice:
             async with asyncio.timeout(ADVICE_TIMEOUT_S):
                 await self._advised.wait()
 
+    def _heed(self, advice: m.Hangover) -> None:
+        if self.pauses_end:
+            for event in self.segmenter.shorten(advice.sample, advice.hangover_ms):
+                self._submit(event)
+
     async def _follow(self) -> None:
         async for event in self.connection.events():
             self._events.put_nowait(event)
             number = getattr(event, "utterance", None)
             if isinstance(event, m.Hangover) and number == self.connection.utterance:
-                for heard in self.segmenter.shorten(event.sample, event.hangover_ms):
-                    self._submit(heard)
+                self._heed(event)
             if isinstance(event, m.Hangover | m.Error | ConnectionState):
                 self._advised.set()
             if isinstance(event, m.Final | m.Nothing | m.Error) and number in self._spoken:

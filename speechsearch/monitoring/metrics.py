@@ -112,6 +112,11 @@ class Metrics:
         self.connections = Gauge(
             "speechsearch_connections", "Open websockets", registry=self.registry
         )
+        self.uploads = Gauge(
+            "speechsearch_uploads",
+            "Recordings being transcribed",
+            registry=self.registry,
+        )
         self.queued = Gauge(
             "speechsearch_queued_utterances", "Waiting for the model", registry=self.registry
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -15,18 +16,23 @@ from speechsearch.search.spotting import whole_titles
 from speechsearch.search.triples import LETTERS, triple_scores
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Pool:
     """Forms that may be meant, and what the scorer walks over."""
 
     forms: Forms
     states: States
 
+    @cached_property
+    def uncut(self) -> States:
+        """The states of titles of which neither head nor tail may be missing."""
+        return whole_titles(self.states)
+
     def best(self, sound: Evidence, kept: int, *, uncut: bool = False) -> Forms:
         """So many forms with the best paths; ``uncut``: neither head nor tail may be missing."""
         if len(self.forms) <= kept:
             return self.forms
-        paths = best_paths(sound, whole_titles(self.states) if uncut else self.states)
+        paths = best_paths(sound, self.uncut if uncut else self.states)
         return self.forms.part(np.sort(np.argpartition(-paths, kept)[:kept]))
 
 

@@ -15,13 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from speechsearch.asr.compiled import compiled
 from speechsearch.search.alignment import NEVER
+from speechsearch.search.shortlist import Numbers
 from speechsearch.search.sound import Evidence, SoundOptions, States
-
-Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

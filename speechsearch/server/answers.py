@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -62,6 +63,7 @@ class Answers:
         )
         self._metrics = metrics
         self._deadline_ms = options.deadline_ms
+        self.revise_within_ms = options.revise_within_ms
         self._clock = clock
         self._batcher: Batcher[Ticket[Any]] = Batcher(
             BatcherOptions(max_answers=options.max_queued)
@@ -74,7 +76,8 @@ class Answers:
     def submit(self, work: Work[T], priority: Priority, owner: Hashable) -> Ticket[T]:
         """Have ``work`` done; raises Overloaded where too many answers wait."""
         loop = asyncio.get_running_loop()
-        deadline = Deadline.after_ms(self._deadline_ms, self._clock)
+        patient = priority is Priority.RECORDING
+        deadline = Deadline.after_ms(math.inf if patient else self._deadline_ms, self._clock)
         ticket = Ticket(work, deadline, loop.create_future())
         ticket.job = Job(ticket, owner, priority, len(work.sound))
         with self._change:
@@ -121,7 +124,8 @@ class Answers:
             with self._change:
                 batch, stale = self._batcher.take(self._clock())
                 while not batch and not stale and not self._over:
-                    self._change.wait()
+                    held_s = self._batcher.held_s(self._clock())
+                    self._change.wait(None if held_s == math.inf else max(0.0, held_s))
                     batch, stale = self._batcher.take(self._clock())
                 if self._over:
                     return
@@ -132,9 +136,10 @@ class Answers:
     def _work(self, batch: list[Job[Ticket[Any]]]) -> None:
         """Hear a batch at once, then conclude one by one."""
         due: dict[Job[Ticket[Any]], float] = {}
-        for job in batch:
+        for job in _wanted(batch):
             queue_ms = (self._clock() - job.arrived_s) * 1000
-            self._metrics.stage("queue", queue_ms)
+            if job.priority is not Priority.RECORDING:
+                self._metrics.stage("queue", queue_ms)
             if job.work.deadline.passed:
                 self._settle(job.work, _too_late(queue_ms))
             else:
@@ -158,7 +163,7 @@ class Answers:
                 outcome = error
             job.work.cpu_s = (time.process_time() - cpu_before_s) / len(due)
             self._settle(job.work, outcome)
-        if batch[0].priority is not Priority.PARTIAL:
+        if batch[0].priority in (Priority.ANSWER, Priority.PAUSE):
             busy_s = self._clock() - began_s
             batch[0].work.outcome.get_loop().call_soon_threadsafe(self.admission.worked, busy_s)
 
@@ -182,6 +187,11 @@ class Answers:
 
     def _count(self) -> None:
         self._metrics.queued.set(len(self._batcher))
+
+
+def _wanted(batch: list[Job[Ticket[Any]]]) -> list[Job[Ticket[Any]]]:
+    """Those whose owners have not gone."""
+    return [job for job in batch if not job.work.outcome.cancelled()]
 
 
 def _too_late(queue_ms: float) -> DeadlineExceeded:

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import msgspec
 import numpy as np
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from speechsearch.clock import Stopwatch
 from speechsearch.config import ServerOptions
+from speechsearch.errors import MalformedMessage, SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers
-from speechsearch.server.guard import Guard
+from speechsearch.server.faults import failed, no_route
+from speechsearch.server.guard import Guard, check_token
+from speechsearch.server.openapi import openapi
+from speechsearch.server.page import page_routes
 from speechsearch.server.second_pass import SecondPass
 from speechsearch.server.sockets import Sockets
+from speechsearch.server.transcriptions import Transcriptions
 from speechsearch.types import SAMPLE_RATE_HZ
+from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire.address import SOCKET_PATH
-from speechsearch.wire.messages import MAX_QUERY_LETTERS
-
-MAX_HITS = 100
+from speechsearch.wire.messages import MAX_HITS, MAX_QUERY_LETTERS
+from speechsearch.wire.objects import SearchObject
 
 
 class Http:
@@ -55,14 +59,12 @@ class Http:
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus text format."""
-        if not self._is_allowed(request):
-            return _refused()
+        check_token(request.headers, self._token)
         return Response(self._metrics.exposition(), media_type="text/plain; version=0.0.4")
 
     async def search(self, request: Request) -> Response:
         """``GET /v1/search?q=words&limit=10``: the hits of a typed query."""
-        if not self._is_allowed(request):
-            return _refused()
+        check_token(request.headers, self._token)
         query, limit = request.query_params.get("q", "").strip(), 10
         try:
             limit = int(request.query_params.get("limit", limit))
@@ -70,22 +72,10 @@ class Http:
             limit = 0
         if not query or len(query) > MAX_QUERY_LETTERS or not 1 <= limit <= MAX_HITS:
             hint = f"Ask /v1/search?q=words, up to {MAX_QUERY_LETTERS} letters, limit 1..{MAX_HITS}"
-            body = {"code": "malformed", "message": "the query is empty or too long", "hint": hint}
-            return JSONResponse(body, 400)
+            raise MalformedMessage("the query is empty or too long", hint=hint)
         hits, timings_ms = await self._answers.search(query, limit)
-        answer: dict[str, Any] = {"query": query, "hits": hits, "timings_ms": timings_ms}
+        answer = SearchObject(query=query, hits=tuple(hits), timings_ms=timings_ms)
         return Response(msgspec.json.encode(answer), media_type="application/json")
-
-    def _is_allowed(self, request: Request) -> bool:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        return not self._token or hmac.compare_digest(given.encode(), self._token.encode())
-
-
-def _refused() -> Response:
-    hint = "Send the header Authorization: Bearer TOKEN with the server's token: server.token"
-    return JSONResponse(
-        {"code": "unauthorized", "message": "the token is wrong", "hint": hint}, 401
-    )
 
 
 def _presumed_load(pipeline: Pipeline) -> float:
@@ -105,12 +95,18 @@ def create_app(
     pipeline: Pipeline,
     metrics: Metrics,
     options: ServerOptions,
+    segmenter: Callable[[], Segmenter],
     second: SecondPass | None = None,
 ) -> Starlette:
-    """The app around one pipeline; ``app.state.sockets`` drains it."""
+    """The app around one pipeline; ``app.state.sockets`` drains it.
+
+    ``segmenter`` makes one for each recording that is sent in whole, and for each session whose
+    utterances the server finds.
+    """
     answers = Answers(pipeline, metrics, options, second=second)
-    sockets = Sockets(answers, metrics, options)
+    sockets = Sockets(answers, metrics, options, segmenter)
     http = Http(answers, metrics, sockets, options.token)
+    transcriptions = Transcriptions(answers, metrics, options, segmenter, lambda: sockets.draining)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -126,7 +122,11 @@ def create_app(
             Route("/readyz", http.readyz),
             Route("/metrics", http.metrics),
             Route("/v1/search", http.search),
+            Route("/v1/transcriptions", transcriptions, methods=["POST"]),
+            Route("/openapi.json", openapi),
+            *page_routes(),
         ],
+        exception_handlers={SpeechsearchError: failed, HTTPException: no_route},
         middleware=[Middleware(Guard, options=options)],
         lifespan=lifespan,
     )

@@ -9,11 +9,11 @@ from pathlib import Path
 from starlette.applications import Starlette
 
 from speechsearch.asr.beam import BeamDecoder
+from speechsearch.asr.engines import Chosen, engine_for, load_model
 from speechsearch.asr.folder import find_model
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
-from speechsearch.asr.onnx import OnnxAcousticModel
-from speechsearch.asr.second_ear import open_second_ear
+from speechsearch.asr.second_ear import chosen_second_ear, open_second_ear
 from speechsearch.config import Settings, cache_dir, default_models_dir
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Finder, Pipeline, PipelineOptions
@@ -27,6 +27,8 @@ from speechsearch.search.versions import CURRENT
 from speechsearch.server.app import create_app
 from speechsearch.server.second_pass import SecondPass
 from speechsearch.types import ONE_EAR, Decoder
+from speechsearch.vad.build import build_detector
+from speechsearch.vad.segmenter import Segmenter
 
 ENGLISH = Path("english-words") / "words.npz"
 MOST_THREADS = 2
@@ -57,10 +59,16 @@ def pipeline_options(settings: Settings) -> PipelineOptions:
     return PipelineOptions(
         decoder=settings.asr.decoder,
         search=settings.search.mode,
-        second_pass=settings.asr.second_pass,
+        second_pass=chosen_second_ear(settings.asr.second_pass),
         post_roll_ms=settings.vad.post_roll_ms,
         turns=settings.turns,
     )
+
+
+def chosen_engine(settings: Settings) -> Chosen:
+    """What hears by these settings; raises ModelError where it cannot be had."""
+    folder = find_model(settings.asr.model, settings.model_dirs)
+    return engine_for(folder, settings.asr.engine, settings.asr.device)
 
 
 def _beam(settings: Settings, info: ModelInfo, index: Index) -> BeamDecoder:
@@ -82,8 +90,9 @@ def build_app(settings: Settings) -> Starlette:
     """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
     options = pipeline_options(settings)
     second = second_pass(options.second_pass)
-    folder = find_model(settings.asr.model, [settings.models_dir])
-    model = OnnxAcousticModel.load(folder, threads_of(settings))
+    folder = find_model(settings.asr.model, settings.model_dirs)
+    chosen = engine_for(folder, settings.asr.engine, settings.asr.device)
+    model = load_model(folder, chosen, threads_of(settings))
     metrics = Metrics(model.info.label)
     where = Path(settings.search.index) if settings.search.index else demo_index()
     beams: list[BeamDecoder] = []
@@ -96,7 +105,7 @@ def build_app(settings: Settings) -> Starlette:
     pipeline = Pipeline(model, Live(where, finder).current, options=options, observer=metrics)
     if second:
         metrics.second_ear(second.name)
-    return create_app(pipeline, metrics, settings.server, second)
+    return create_app(pipeline, metrics, settings.server, lambda: _segmenter(settings), second)
 
 
 def second_pass(name: str) -> SecondPass | None:
@@ -104,6 +113,13 @@ def second_pass(name: str) -> SecondPass | None:
     if name == ONE_EAR:
         return None
     return SecondPass(lambda: open_second_ear(name, cache_dir()))
+
+
+def _segmenter(settings: Settings) -> Segmenter:
+    """A fresh one, as clients with the same settings have it."""
+    chosen = settings.detector
+    detector = build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
+    return Segmenter(detector, settings.vad)
 
 
 def _ranker(settings: Settings, info: ModelInfo, index: Index) -> Ranker:

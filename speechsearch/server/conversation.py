@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from speechsearch.asr.batcher import Priority
 from speechsearch.clock import Clock, monotonic_s
@@ -36,7 +37,7 @@ class _Speculation:
     utterance: Utterance
     sample: int
     began_s: float
-    priority: Priority = Priority.PAUSE
+    priority: Priority
     ticket: Ticket[Answered] | None = None
     task: asyncio.Task[Answered | None] = field(init=False)
     rehearing: Rehearing | None = None
@@ -45,6 +46,9 @@ class _Speculation:
 
 class Conversation:
     """Told of everything that happens in a session, in order; answers its utterances."""
+
+    at_pause: ClassVar = Priority.PAUSE
+    at_end: ClassVar = Priority.ANSWER
 
     def __init__(
         self,
@@ -77,7 +81,7 @@ class Conversation:
     def pause(self, event: Paused) -> None:
         """Begin to answer what may have been all."""
         self._discard()
-        speculation = _Speculation(event.utterance, event.sample, self._clock())
+        speculation = _Speculation(event.utterance, event.sample, self._clock(), self.at_pause)
         speculation.task = asyncio.create_task(self._speculate(speculation, self._latest))
         self._speculation = speculation
 
@@ -155,7 +159,7 @@ class Conversation:
             if answered is None:
                 self._metrics.speculated("none")
                 spoken = await self._spoken(ended.utterance, ended.end_sample, before)
-                ticket = self._answers.submit(self._work(spoken), Priority.ANSWER, self)
+                ticket = self._answers.submit(self._work(spoken), self.at_end, self)
                 answered = await ticket.outcome
                 if answered is None:
                     raise SpeechsearchError("the server is ending", hint="Connect again")
@@ -181,7 +185,8 @@ class Conversation:
         second = self._answers.second
         if second is None or not answered.result.hypotheses:
             return None
-        return Rehearing(second, self._answers, answered)
+        priority = self.at_end if self._patient else Priority.PAUSE
+        return Rehearing(second, self._answers, answered, priority)
 
     async def _adopt(self, speculation: _Speculation) -> Answered | None:
         """The pause was the end: take what was begun then; None where it came to nothing."""
@@ -192,8 +197,8 @@ class Conversation:
                 self._metrics.speculated("hit")
                 self._metrics.saved(min(saved_ms, sum(answered.result.timings_ms.values())))
             return answered
-        speculation.priority = Priority.ANSWER
-        if speculation.ticket:
+        speculation.priority = self.at_end
+        if speculation.ticket and self.at_end is not self.at_pause:
             self._answers.promote(speculation.ticket)
         answered = await speculation.task
         if answered:
@@ -203,7 +208,7 @@ class Conversation:
     async def _speculate(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
         """Answer, and say how long the pause may last; None where that was not to be."""
         answered = await self._try(speculation, before)
-        if answered and not speculation.dropped:
+        if answered and not speculation.dropped and not self._patient:
             speculation.rehearing = self._rehear(answered)
         if speculation is self._speculation:
             allowance = allow(answered.result if answered else None, self._habit, self._options)
@@ -251,8 +256,9 @@ class Conversation:
     def _may_continue(self, earlier: Answered, utterance: Utterance) -> bool:
         said = earlier.utterance
         joined_ms = said.duration_ms + utterance.duration_ms
+        heard = bool(earlier.result.text) or said.duration_ms <= self._options.most_unheard_ms
         return (
-            bool(earlier.result.text)
+            heard
             and said.end_sample == utterance.start_sample
             and joined_ms <= self._options.most_joined_ms
             and said.number not in self._acted
@@ -278,6 +284,12 @@ class Conversation:
             speculation.task.cancel()
         elif not self._answers.withdraw(ticket):
             speculation.task.add_done_callback(lambda _: self._metrics.wasted(ticket.cpu_s))
+
+
+class RecordedConversation(Conversation):
+    """That of a recording: it gives way to all who speak now."""
+
+    at_pause = at_end = Priority.RECORDING
 
 
 def _with_all_sound(answered: Answered, ended: Utterance, before: Latest | None) -> Answered:

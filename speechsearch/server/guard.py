@@ -7,6 +7,7 @@ request; programs outside a browser need no Origin.
 
 from __future__ import annotations
 
+import hmac
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -31,6 +32,16 @@ def check_access(host: str, origin: str | None, options: ServerOptions) -> None:
         raise Unauthorized(
             f"pages of {origin!r} may not connect",
             hint="Open the server's own page, or add the origin to server.allowed_origins",
+        )
+
+
+def check_token(headers: Headers, token: str) -> None:
+    """Raise Unauthorized where the server has a token and the request not the same."""
+    given = headers.get("authorization", "").removeprefix("Bearer ")
+    if token and not hmac.compare_digest(given.encode(), token.encode()):
+        raise Unauthorized(
+            "the token is wrong",
+            hint="Send Authorization: Bearer TOKEN with the server's token: server.token",
         )
 
 

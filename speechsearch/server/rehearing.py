@@ -15,17 +15,20 @@ from speechsearch.server.second_pass import SecondPass
 from speechsearch.types import Result
 from speechsearch.wire import messages as m
 
-MOST_LATE_S = 1.5
-"""After the end of speech: later nobody wants the text to change"""
-
 
 class Rehearing:
-    """Begins to hear ``answered`` again at once."""
+    """Begins to hear ``answered`` again at once; ``priority`` is that of what follows from it.
 
-    def __init__(self, second: SecondPass, answers: Answers, answered: Answered) -> None:
+    What is no speculation (``Priority.PAUSE``) waits for the ear however long that takes.
+    """
+
+    def __init__(
+        self, second: SecondPass, answers: Answers, answered: Answered, priority: Priority
+    ) -> None:
         self._second = second
         self._answers = answers
         self._answered = answered
+        self._priority = priority
         self._revising = Revising()
         self._said: asyncio.Future[m.Revised | None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._hear())
@@ -59,7 +62,7 @@ class Rehearing:
 
     async def revised(self, end_of_speech_s: float, clock: Clock) -> m.Revised | None:
         """What follows an answer that promised it, in time or not at all."""
-        left_s = end_of_speech_s + MOST_LATE_S - clock()
+        left_s = end_of_speech_s + self._answers.revise_within_ms / 1000 - clock()
         await asyncio.wait([self._said], timeout=max(0.0, left_s))
         if not self._said.done():
             self.discard("late")
@@ -76,7 +79,8 @@ class Rehearing:
         self._say(self._revising.heard(revision))
 
     async def _revise(self) -> Revision:
-        outcome = self._second.submit(self._answered.heard)
+        patient = self._priority is not Priority.PAUSE
+        outcome = self._second.submit(self._answered.heard, patient=patient)
         try:
             heard = await outcome
         except asyncio.CancelledError:
@@ -90,7 +94,7 @@ class Rehearing:
             lambda _, watch: pipeline.revise(answered, heard, ear, watch),
             lambda _: answered.log_probs,
         )
-        return await self._answers.submit(work, Priority.PAUSE, self).outcome or Revision(
+        return await self._answers.submit(work, self._priority, self).outcome or Revision(
             None, "dropped"
         )
 

@@ -1,4 +1,5 @@
-"""The thread of the second ear, and its bounded queue: whoever speaks first comes first.
+"""The thread of the second ear, and its queues: who speaks now goes before who can wait, and is
+dropped where too many speak.
 
 The operating system runs it below everything else (Linux: the thread's own niceness, which threads
 that the engine starts inherit), so that no first answer waits for a second one.
@@ -21,7 +22,7 @@ from speechsearch.types import SAMPLE_RATE_HZ, Audio
 
 NICENESS = 10
 MOST_WAITING = 4
-"""More than that are later than anybody waits for a revision: the oldest is dropped"""
+"""Of those who speak: more are later than anybody waits for a revision, the oldest is dropped"""
 
 Outcome = asyncio.Future["tuple[Reheard, ...] | None"]
 
@@ -31,7 +32,8 @@ class SecondPass:
 
     def __init__(self, load: Callable[[], SecondEar]) -> None:
         self._loaded: Future[SecondEar] = Future()
-        self._waiting: OrderedDict[Outcome, Audio] = OrderedDict()
+        self._speaking: OrderedDict[Outcome, Audio] = OrderedDict()
+        self._patient: OrderedDict[Outcome, Audio] = OrderedDict()
         self._change = threading.Condition()
         self._over = False
         self._thread = threading.Thread(
@@ -44,14 +46,17 @@ class SecondPass:
         """The ear's; waits until it is loaded, and raises what loading it raised."""
         return self._loaded.result().name
 
-    def submit(self, samples: Audio) -> Outcome:
-        """Have float32 [samples] heard; None where that came to nothing."""
+    def submit(self, samples: Audio, *, patient: bool = False) -> Outcome:
+        """Have float32 [samples] heard; None where that came to nothing.
+
+        ``patient``: whenever nobody else waits, and never dropped; sessions and uploads are few.
+        """
         outcome: Outcome = asyncio.get_running_loop().create_future()
         with self._change:
-            self._waiting[outcome] = samples
+            (self._patient if patient else self._speaking)[outcome] = samples
             late = []
-            while len(self._waiting) > MOST_WAITING:
-                late.append(self._waiting.popitem(last=False)[0])
+            while len(self._speaking) > MOST_WAITING:
+                late.append(self._speaking.popitem(last=False)[0])
             self._change.notify()
         for dropped in late:
             dropped.set_result(None)
@@ -60,15 +65,17 @@ class SecondPass:
     def withdraw(self, outcome: Outcome) -> None:
         """Nobody wants it any more."""
         with self._change:
-            self._waiting.pop(outcome, None)
+            self._speaking.pop(outcome, None)
+            self._patient.pop(outcome, None)
         outcome.cancel()
 
     def close(self) -> None:
         """Stop the thread after what it does now."""
         with self._change:
             self._over = True
-            left = list(self._waiting)
-            self._waiting.clear()
+            left = [*self._speaking, *self._patient]
+            self._speaking.clear()
+            self._patient.clear()
             self._change.notify()
         for outcome in left:
             outcome.cancel()
@@ -88,11 +95,11 @@ class SecondPass:
         self._loaded.set_result(ear)
         while True:
             with self._change:
-                while not self._waiting and not self._over:
+                while not (self._speaking or self._patient or self._over):
                     self._change.wait()
                 if self._over:
                     return
-                outcome, samples = self._waiting.popitem(last=False)
+                outcome, samples = (self._speaking or self._patient).popitem(last=False)
             readings: tuple[Reheard, ...] | None = None
             try:
                 readings = ear.hear(samples)

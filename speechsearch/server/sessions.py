@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from starlette.websockets import WebSocketDisconnect
 
 from speechsearch.clock import Clock, monotonic_s
-from speechsearch.server.conversation import Conversation, Say
+from speechsearch.server.conversation import Conversation
+from speechsearch.server.listening import Listening
 from speechsearch.wire.codec import encode_message
 from speechsearch.wire.messages import Hello, Message
 from speechsearch.wire.server_session import ServerSession
@@ -25,13 +26,16 @@ class Held:
 
     session: ServerSession
     conversation: Conversation = field(init=False)
+    listening: Listening | None = None
+    """Where the server finds the utterances itself"""
     send_text: SendText | None = None
     detached_s: float = 0.0
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def settle(self) -> None:
         """Call after the session changed: wakes who waits for ``idle``."""
-        if self.session.in_flight and self.send_text:
+        in_flight = self.session.in_flight or bool(self.listening and self.listening.stream.waits)
+        if in_flight and self.send_text:
             self._idle.clear()
         else:
             self._idle.set()
@@ -56,16 +60,19 @@ class Held:
 
 
 class Sessions:
-    """All sessions by resume token; those without a socket are forgotten after the window."""
+    """All sessions by resume token; those without a socket are forgotten after the window.
+
+    ``furnish`` gives a new one what else it holds, as its ``hello`` asks for.
+    """
 
     def __init__(
         self,
-        converse: Callable[[Say, Hello], Conversation],
+        furnish: Callable[[Held, Hello], None],
         window_s: float,
         max_held: int,
         clock: Clock = monotonic_s,
     ) -> None:
-        self._converse = converse
+        self._furnish = furnish
         self._window_s = window_s
         self._max_held = max_held
         self._clock = clock
@@ -75,10 +82,10 @@ class Sessions:
         """The session ``hello`` belongs to, and whether it is an earlier one."""
         self._forget_old()
         held = self._held.get(hello.resume.token) if hello.resume else None
-        if held:
+        if held and (held.listening is not None) == (hello.vad == "server"):
             return held, True
         held = Held(ServerSession(clock=self._clock))
-        held.conversation = self._converse(held.send, hello)
+        self._furnish(held, hello)
         self._held[held.session.resume_token] = held
         return held, False
 

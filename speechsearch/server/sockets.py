@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import hmac
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -24,10 +25,12 @@ from speechsearch.errors import (
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered
 from speechsearch.server.answers import Answers
-from speechsearch.server.conversation import Conversation
+from speechsearch.server.conversation import Conversation, Say
+from speechsearch.server.listening import Listening
 from speechsearch.server.rehearing import Rehearing
 from speechsearch.server.replies import answer_message, error_message
 from speechsearch.server.sessions import Held, Sessions
+from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
 from speechsearch.wire.codec import decode_client, encode_message
 from speechsearch.wire.events import (
@@ -41,6 +44,7 @@ from speechsearch.wire.events import (
     Withdrawn,
 )
 from speechsearch.wire.server_session import ServerFacts, check_hello
+from speechsearch.wire.stream import Stream
 
 HELLO_TIMEOUT_S = 5.0
 HANG_UP_TIMEOUT_S = 2.0
@@ -51,14 +55,19 @@ MAX_ERRORS = 50
 class Sockets:
     """Everything the websocket route needs; ``serve`` runs one connection."""
 
-    def __init__(self, answers: Answers, metrics: Metrics, options: ServerOptions) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        metrics: Metrics,
+        options: ServerOptions,
+        segmenter: Callable[[], Segmenter],
+    ) -> None:
         self._answers = answers
         self._metrics = metrics
         self._options = options
+        self._segmenter = segmenter
         self._sessions = Sessions(
-            lambda say, hello: Conversation(answers, metrics, say, hello=hello),
-            options.resume_window_s,
-            4 * options.max_connections,
+            self._furnish, options.resume_window_s, 4 * options.max_connections
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[WebSocket] = set()
@@ -81,6 +90,16 @@ class Sockets:
             self._connections.discard(socket)
             self._speakers.pop(socket, None)
             self._metrics.connections.set(len(self._connections))
+
+    def _furnish(self, held: Held, hello: m.Hello) -> None:
+        """Give a new session what it holds: its turns, and where it asks for it, our own ears."""
+        say: Say = held.send
+        if hello.vad == "server":
+            shortest_ms = self._answers.pipeline.options.turns.complete_ms
+            stream = Stream(held.session, self._segmenter, shortest_ms)
+            held.listening = Listening(stream, partial(self._act, held), held.settle)
+            say = held.listening.saying(held.send)
+        held.conversation = Conversation(self._answers, self._metrics, say, hello=hello)
 
     async def drain(self) -> None:
         """Take no new connections, let utterances in flight get their answer, then close."""
@@ -120,7 +139,8 @@ class Sockets:
         )
         held.send_text = socket.send_text
         self._speakers[socket] = monotonic_s()
-        for message in held.session.greet(hello, facts, resumed):
+        greeter = held.listening.stream if held.listening else held.session
+        for message in greeter.greet(hello, facts, resumed):
             await held.send(message)
         return held
 
@@ -143,11 +163,16 @@ class Sockets:
         try:
             while held.send_text is send_text:
                 try:
-                    for event in _receive(held, await socket.receive()):
-                        if isinstance(event, Left):
-                            await self._leave(socket, held)
-                            return
-                        await self._act(held, event)
+                    frame = await socket.receive()
+                    if frame["type"] == "websocket.disconnect":
+                        raise WebSocketDisconnect(frame.get("code", 1006))
+                    if held.listening:
+                        await held.listening.room(frame)
+                    if held.send_text is not send_text:
+                        return  # the client is back on another socket and sends this again
+                    if await self._receive(held, frame):
+                        await self._leave(socket, held)
+                        return
                 except (WireError, Overloaded) as error:
                     errors += 1
                     if isinstance(error, SessionLimit):
@@ -159,6 +184,25 @@ class Sockets:
         finally:
             if send_text is not None:
                 self._sessions.detach(held, send_text)
+
+    async def _receive(self, held: Held, frame: Message) -> bool:
+        """Do what a websocket frame asks for; whether the client leaves with it."""
+        sound = frame.get("bytes")
+        receiver = held.listening.stream if held.listening else held.session
+
+        def step() -> list[Event]:
+            if sound is None:
+                return receiver.receive_text(frame["text"])
+            events = receiver.receive_audio(sound)
+            held.conversation.hear(held.session)
+            return events
+
+        if held.listening:
+            return Left() in await held.listening.take(step)
+        events = step()
+        for event in events:
+            await self._act(held, event)
+        return Left() in events
 
     async def _act(self, held: Held, event: Event) -> None:
         match event:
@@ -206,6 +250,8 @@ class Sockets:
             answer = error_message(failed, number)
         held.session.answered(answer, number)
         await held.send(answer)
+        if held.listening:
+            await held.listening.take(held.listening.stream.go_on)
         held.settle()
         if rehearing:
             revised = await held.conversation.revised(rehearing, ended, began_s)
@@ -237,18 +283,6 @@ class Sockets:
         except (RuntimeError, OSError, WebSocketDisconnect):
             return
         await _hang_up(socket, 1013 if isinstance(error, Overloaded) else 1008)
-
-
-def _receive(held: Held, frame: Message) -> list[Event]:
-    """What a websocket frame brings; raises WebSocketDisconnect at the end."""
-    if frame["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(frame.get("code", 1006))
-    data = frame.get("bytes")
-    if data is not None:
-        events = held.session.receive_audio(data)
-        held.conversation.hear(held.session)
-        return events
-    return held.session.receive_text(frame["text"])
 
 
 def _subprotocol(socket: WebSocket) -> str | None:

@@ -50,6 +50,11 @@ class EndpointerOptions:
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
+    @property
+    def tail_ms(self) -> float:
+        """How long silence must go on after a recording: enough for any endpoint."""
+        return 2 * self.hangover_ms + 1000
+
     def __post_init__(self) -> None:
         if not 0 < self.stop_probability <= self.start_probability < 1:
             raise ConfigError(
@@ -148,6 +153,10 @@ class Endpointer:
         """Let the pause since ``pause_sample``, if it lasts, end the utterance sooner."""
         if self._state is _State.PAUSED and pause_sample == self._speech_end:
             self._hangover = min(self._hangover, ms_to_samples(hangover_ms))
+
+    def handed_out(self, sample: int) -> None:
+        """Sound before ``sample`` is an ended utterance's, also what lies behind its endpoint."""
+        self._free_from = max(sample, self._free_from or 0)
 
     def flush(self, sample: int) -> list[Event]:
         """End the open utterance now: no more sound will come."""

@@ -38,6 +38,11 @@ class Segmenter:
         self.last_probability = 0.0
 
     @property
+    def options(self) -> EndpointerOptions:
+        """What it cuts by."""
+        return self._endpointer.options
+
+    @property
     def in_utterance(self) -> bool:
         """Whether an utterance is open."""
         return self._endpointer.in_utterance
@@ -93,6 +98,7 @@ class Segmenter:
                 yield from self._sound_until(heard)
             if isinstance(event, SpeechEnd):
                 yield from self._sound_until(event.decided_sample)
+                self._endpointer.handed_out(self._sent)
             yield event
             if isinstance(event, SpeechStart):
                 self._sent = event.start_sample

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,23 +29,9 @@ class SileroDetector:
     frame_samples = 512
 
     def __init__(self, models_dir: Path) -> None:
-        path = models_dir / MODEL_FOLDER / MODEL_FILE
-        if not path.is_file():
-            raise ModelError(
-                f"the speech detector's model is missing: {path}",
-                hint="Restore models/ from the repository or choose detector.engine = 'webrtc'",
-            )
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != MODEL_SHA256:
-            raise ModelError(
-                f"the speech detector's model is damaged: {path}",
-                hint="Restore it from the repository",
-            )
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
         self._state: npt.NDArray[np.float32]
         self._context: Audio
-        self._session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        self._session = _load(models_dir / MODEL_FOLDER / MODEL_FILE)
         self.reset()
 
     def speech_probability(self, frame: Audio) -> float:
@@ -61,3 +48,22 @@ class SileroDetector:
         self._rate = np.array(SAMPLE_RATE_HZ, np.int64)
         self._state = np.zeros((2, 1, 128), np.float32)
         self._context = np.zeros(CONTEXT_SAMPLES, np.float32)
+
+
+@cache
+def _load(path: Path) -> ort.InferenceSession:
+    """The network, one for all detectors of a process: what each remembers it is handed."""
+    if not path.is_file():
+        raise ModelError(
+            f"the speech detector's model is missing: {path}",
+            hint="Restore models/ from the repository or choose detector.engine = 'webrtc'",
+        )
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != MODEL_SHA256:
+        raise ModelError(
+            f"the speech detector's model is damaged: {path}",
+            hint="Restore it from the repository",
+        )
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])

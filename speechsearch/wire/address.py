@@ -17,6 +17,18 @@ def socket_url(host: str, port: int) -> str:
     return f"ws://{authority(host, port)}{SOCKET_PATH}"
 
 
+def stream_url(given: str) -> str:
+    """The websocket meant by an address as people write it: scheme and path may be missing.
+
+    >>> stream_url("127.0.0.1:8765"), stream_url("https://books.example/")
+    ('ws://127.0.0.1:8765/v1/stream', 'wss://books.example/v1/stream')
+    """
+    scheme, _, rest = given.strip().rpartition("://")
+    scheme = {"": "ws", "http": "ws", "https": "wss"}.get(scheme, scheme)
+    path = "" if SOCKET_PATH in rest else SOCKET_PATH
+    return f"{scheme}://{rest.rstrip('/')}{path}"
+
+
 def http_url(socket: str, path: str) -> str:
     """Where the server of a websocket has ``path``."""
     address = urlsplit(socket)

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 VERSION = 1
 KIND_PCM_S16LE = 1
+STREAM = 0
+"""In place of an utterance's number: sound that the server cuts"""
 HEADER = struct.Struct("<BBHIQ")
 
 _encoder = msgspec.json.Encoder()
@@ -30,7 +32,7 @@ _server_decoder = msgspec.json.Decoder(ServerMessage)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AudioFrame:
-    """Sound of one utterance: int16 [n], 16 kHz mono, from ``first_sample`` on."""
+    """Sound of one utterance, or of the ``STREAM``: int16 [n], 16 kHz mono, on the time line."""
 
     utterance: int
     first_sample: int
@@ -112,10 +114,10 @@ def decode_audio(frame: bytes, limits: Limits) -> AudioFrame:
             f"an audio frame has version {version} and kind {kind}",
             hint=f"Send version {VERSION}, kind {KIND_PCM_S16LE} (PCM s16le at 16 kHz)",
         )
-    if utterance == 0 or first_sample > 2**62:
+    if first_sample > 2**62:
         raise MalformedMessage(
-            f"an audio frame has utterance {utterance}, first sample {first_sample}",
-            hint="Utterances count from 1, samples from the start of the session",
+            f"an audio frame has first sample {first_sample}",
+            hint="Samples count from the start of the session",
         )
     if len(frame) == HEADER.size or len(frame) % 2:
         raise MalformedMessage(

@@ -18,6 +18,8 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=0xFFFF_FFFF)]
 Position = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 MAX_QUERY_LETTERS = 500
+MAX_HITS = 100
+"""That a typed search may ask for"""
 ShortText = Annotated[str, msgspec.Meta(max_length=MAX_QUERY_LETTERS)]
 Token = Annotated[str, msgspec.Meta(max_length=200)]
 
@@ -31,6 +33,8 @@ class ResumeRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     token: Token
     awaiting: Annotated[tuple[Number, ...], msgspec.Meta(max_length=1000)] = ()
+    newest: Count = 0
+    """Where the server cuts: the highest number the client has heard of. Later ones are told too"""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +60,7 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     protocol: ShortText
     sample_rate_hz: int = SAMPLE_RATE_HZ
     vad: Literal["client", "server"] = "client"
+    """Who finds the ends of utterances; ``server``: all sound is sent, as utterance 0"""
     token: Token = ""
     """Access token, where the server asks for one"""
     partials: bool = True
@@ -105,7 +110,7 @@ class Search(Message, frozen=True, kw_only=True, tag="search"):
 
     id: Count
     query: ShortText
-    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_HITS)] = 10
 
 
 class Feedback(Message, frozen=True, kw_only=True, tag="feedback"):
@@ -156,12 +161,26 @@ class Ack(Message, frozen=True, kw_only=True, tag="ack"):
     sample: int
 
 
+class Vad(Message, frozen=True, kw_only=True, tag="vad"):
+    """Where the server cuts: since ``sample`` speech, or silence in an utterance still open."""
+
+    utterance: int
+    state: Literal["speech", "pause"]
+    sample: int
+    start_sample: int
+    """Where the utterance's sound begins: replay from here what got no answer"""
+
+
 class Endpoint(Message, frozen=True, kw_only=True, tag="endpoint"):
     """The server ended the utterance itself."""
 
     utterance: int
     end_sample: int
     reason: str
+    decided_sample: int | None = None
+    """The sound that was heard by then, where the server cuts"""
+    waited_ms: float = 0.0
+    """How long that sound had been at the server by then: for its words to be known"""
 
 
 class Hangover(Message, frozen=True, kw_only=True, tag="hangover"):
@@ -277,5 +296,16 @@ class Error(Message, frozen=True, kw_only=True, tag="error"):
 
 ClientMessage = Hello | SpeechStart | Pause | Resume | SpeechEnd | Search | Feedback | Flush | Bye
 ServerMessage = (
-    Ready | Ack | Endpoint | Hangover | Partial | Final | Revised | Nothing | Results | Warn | Error
+    Ready
+    | Ack
+    | Vad
+    | Endpoint
+    | Hangover
+    | Partial
+    | Final
+    | Revised
+    | Nothing
+    | Results
+    | Warn
+    | Error
 )

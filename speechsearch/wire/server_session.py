@@ -8,7 +8,7 @@ Illegal order is an error with a name; the frame that caused it is dropped and n
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from speechsearch.clock import Clock, monotonic_s
 from speechsearch.errors import (
     LateAudio,
+    MalformedMessage,
     OutOfOrder,
     Overloaded,
     RateLimited,
@@ -26,7 +27,7 @@ from speechsearch.errors import (
 )
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, Utterance, ms_to_samples, samples_to_ms
 from speechsearch.wire import messages as m
-from speechsearch.wire.codec import decode_audio, decode_client
+from speechsearch.wire.codec import STREAM, AudioFrame, decode_audio, decode_client
 from speechsearch.wire.events import (
     Asked,
     Event,
@@ -39,6 +40,7 @@ from speechsearch.wire.events import (
 )
 
 ACK_EVERY_SAMPLES = SAMPLE_RATE_HZ // 2
+Answer = m.Final | m.Nothing | m.Error
 PRE_ROLL_SAMPLES = ms_to_samples(300)
 """Sound before the onset that belongs to an utterance even when it goes on with nothing"""
 
@@ -79,11 +81,6 @@ def check_hello(hello: m.Hello) -> None:
             f"the client announced {hello.sample_rate_hz} Hz",
             hint=f"Resample to {SAMPLE_RATE_HZ} Hz before sending",
         )
-    if hello.vad != "client":
-        raise UnsupportedProtocol(
-            "this server does not cut utterances itself",
-            hint='Send speech_start and speech_end, and "vad": "client" in hello',
-        )
 
 
 class ServerSession:
@@ -100,7 +97,12 @@ class ServerSession:
         self._last_number = 0
         self._last_end_sample = 0
         self._waiting: set[int] = set()
-        self._answers: dict[int, m.Final | m.Nothing | m.Error] = {}
+        self._answers: dict[int, Answer] = {}
+
+    @property
+    def unanswered(self) -> int:
+        """How many utterances have ended and wait for their answer."""
+        return len(self._waiting)
 
     @property
     def in_flight(self) -> bool:
@@ -118,7 +120,13 @@ class ServerSession:
             m.Received(utterance=n, sample=2**62)
             for n in sorted(self._waiting | (set(awaiting) & self._answers.keys()))
         ]
-        ready = m.Ready(
+        return [self.ready(server, resumed, received), *self.answers_to(awaiting)]
+
+    def ready(
+        self, server: ServerFacts, resumed: bool, received: Iterable[m.Received] = ()
+    ) -> m.Ready:
+        """What greets a client."""
+        return m.Ready(
             session=self.id,
             resume_token=self.resume_token,
             limits=self.limits,
@@ -127,12 +135,28 @@ class ServerSession:
             resumed=resumed,
             received=tuple(received),
         )
-        return [ready, *(self._answers[n] for n in awaiting if n in self._answers)]
+
+    def answers_to(self, awaiting: Iterable[int], later_than: int | None = None) -> list[Answer]:
+        """Those that are remembered, to the utterances named and to all ``later_than`` a number."""
+        wanted = set(awaiting)
+        return [
+            answer
+            for number, answer in sorted(self._answers.items())
+            if number in wanted or (later_than is not None and number > later_than)
+        ]
 
     def receive_text(self, text: str) -> list[Event]:
         """What a text frame brings; raises a WireError or Overloaded where it is not allowed."""
+        return self.take(self.decode(text))
+
+    def decode(self, text: str) -> m.ClientMessage:
+        """A client's text frame, counted against the limits; raises a WireError."""
         message = decode_client(text, self.limits)
         self._spend_token()
+        return message
+
+    def take(self, message: m.ClientMessage) -> list[Event]:
+        """What a message brings; raises a WireError or Overloaded where it is not allowed."""
         match message:
             case m.Hello():
                 raise OutOfOrder("hello came twice", hint="Open another connection instead")
@@ -161,7 +185,15 @@ class ServerSession:
 
     def receive_audio(self, data: bytes) -> list[Event]:
         """What a binary frame brings; raises a WireError where it is not allowed."""
-        frame = decode_audio(data, self.limits)
+        return self.take_audio(decode_audio(data, self.limits))
+
+    def take_audio(self, frame: AudioFrame) -> list[Event]:
+        """What sound of an utterance brings; raises a WireError where it is not allowed."""
+        if frame.utterance == STREAM:
+            raise MalformedMessage(
+                "an audio frame has utterance 0 and this session's client finds the utterances",
+                hint='Count utterances from 1, or say "vad": "server" in hello',
+            )
         current = self._current(frame.utterance, "audio")
         if frame.first_sample != current.next_sample:
             raise SamplePositionError(
@@ -179,7 +211,7 @@ class ServerSession:
             return [self._ack(current)]
         return []
 
-    def answered(self, answer: m.Final | m.Nothing | m.Error, utterance: int) -> None:
+    def answered(self, answer: Answer, utterance: int) -> None:
         """Remember the answer until later ones push it out: the client may have to ask again."""
         self._waiting.discard(utterance)
         self._answers[utterance] = answer

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from speechsearch.asr.model import FrameTiming, Vocabulary
-from speechsearch.asr.onnx import log_softmax
+from speechsearch.asr.parts import log_softmax
 
 VOCABULARY = Vocabulary(("<pad>", "|", "a", "b"), 0, 1, frozenset({0}))
 COLUMNS = {"a": 2, "b": 3}

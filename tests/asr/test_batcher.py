@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -5,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from speechsearch.asr.batcher import Batcher, BatcherOptions, Job, Priority
 from speechsearch.errors import Overloaded
 
-ANSWER, PAUSE, PARTIAL = Priority
+ANSWER, PAUSE, PARTIAL, RECORDING = Priority
 
 
 def job(priority, owner="a", length=100, work=None):
@@ -23,11 +25,33 @@ def taken(batcher, now_s=0.0):
     return batches
 
 
-def test_answers_go_before_pauses_and_those_before_partials():
+def test_answers_go_before_pauses_those_before_partials_and_those_before_recordings():
     batcher = Batcher()
-    partial, pause, answer = job(PARTIAL), job(PAUSE), job(ANSWER)
-    assert offered(batcher, partial, pause, answer) == []
+    recording, partial, pause, answer = job(RECORDING), job(PARTIAL), job(PAUSE), job(ANSWER)
+    assert offered(batcher, recording, partial, pause, answer) == []
     assert taken(batcher) == [[answer], [pause], [partial]]
+    assert taken(batcher, 1.0) == [[recording]]
+
+
+def test_no_recording_is_begun_while_somebody_speaks_unless_it_has_waited_long():
+    batcher = Batcher(BatcherOptions(spared_s=0.4, recording_wait_s=2.0))
+    recording = job(RECORDING)
+    offered(batcher, job(PARTIAL), now_s=10.0)
+    offered(batcher, recording, now_s=10.1)
+    assert taken(batcher, 10.1) != []
+    assert batcher.take(10.39) == ([], [])
+    assert batcher.held_s(10.1) == pytest.approx(0.3)
+    for tenth in range(103, 121, 2):
+        offered(batcher, job(PARTIAL), now_s=tenth / 10)
+        assert recording not in batcher.take(tenth / 10)[0]
+    assert batcher.take(12.11) == ([recording], [])
+    assert batcher.held_s(12.2) == math.inf
+
+
+def test_where_nobody_spoke_a_recording_is_begun_at_once():
+    batcher, recording = Batcher(), job(RECORDING)
+    offered(batcher, recording)
+    assert batcher.take(0.0) == ([recording], [])
 
 
 def test_within_a_priority_who_came_first_goes_first():
@@ -74,11 +98,12 @@ def test_a_job_already_taken_is_neither_promoted_nor_withdrawn():
     assert taken(batcher) == []
 
 
-def test_too_many_answers_are_refused_with_what_to_do():
-    batcher = Batcher(BatcherOptions(max_answers=1))
-    offered(batcher, job(ANSWER))
+@pytest.mark.parametrize("priority", [ANSWER, RECORDING])
+def test_too_many_answers_are_refused_with_what_to_do(priority):
+    batcher = Batcher(BatcherOptions(max_answers=1, max_recordings=1))
+    offered(batcher, job(priority))
     with pytest.raises(Overloaded) as caught:
-        offered(batcher, job(ANSWER))
+        offered(batcher, job(priority))
     assert caught.value.hint
     assert len(batcher) == 1
 
@@ -103,7 +128,9 @@ class Queue(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.batcher = Batcher(
-            BatcherOptions(max_answers=3, max_pauses=2, max_partials=2, max_batch=2)
+            BatcherOptions(
+                max_answers=3, max_pauses=2, max_partials=2, max_recordings=2, max_batch=2
+            )
         )
         self.now_s, self.waiting = 0.0, []
 
@@ -113,7 +140,7 @@ class Queue(RuleBasedStateMachine):
         try:
             dropped = self.batcher.offer(new, self.now_s)
         except Overloaded:
-            assert priority is ANSWER
+            assert priority in (ANSWER, RECORDING)
             return
         assert all(one.priority is priority for one in dropped)
         self.waiting.append(new)

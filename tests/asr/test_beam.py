@@ -13,7 +13,7 @@ from speechsearch.asr.ctc import greedy
 from speechsearch.asr.kneser_ney import BuildOptions, build
 from speechsearch.asr.model import Vocabulary
 from speechsearch.asr.ngram import UNKNOWN
-from speechsearch.asr.onnx import log_softmax
+from speechsearch.asr.parts import log_softmax
 from speechsearch.errors import ModelError
 from tests.asr.letters import TIMING, VOCABULARY, best_paths, brute_force, log_probs
 
@@ -174,3 +174,16 @@ def _spelt(text):
     table = np.full((len(path), 4), -6, np.float32)
     table[np.arange(len(path)), path] = 0
     return log_softmax(table)
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "ab"), ("ab a", "b ab"), ("ab", "a ba")])
+def test_two_sentences_are_weighed_against_one_by_the_language_model_alone(first, second):
+    a, b = first.split(), second.split()
+    apart = MODEL.sentence(a) + MODEL.sentence(b) - MODEL.sentence(a + b)
+    assert decoder(MODEL).apart_nats(a, b) == pytest.approx(apart)
+    assert decoder().apart_nats(a, b) is None
+
+
+def test_what_was_said_as_two_sentences_is_likelier_as_two():
+    assert decoder(MODEL).apart_nats(["a", "ab"], ["b", "ab"]) > 0
+    assert decoder(MODEL).apart_nats(["ab", "a"], ["ba"]) < 0

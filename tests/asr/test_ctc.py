@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from speechsearch.asr.ctc import greedy, letters
 from speechsearch.asr.model import FrameTiming, Vocabulary
-from speechsearch.asr.onnx import log_softmax
+from speechsearch.asr.parts import log_softmax
 
 VOCABULARY = Vocabulary(("|", "A", "b", "'", "<pad>", "<unk>", ""), 4, 0, frozenset({4, 5, 6}))
 TIMING = FrameTiming(stride_samples=320, receptive_field_samples=1200)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from speechsearch.asr.checkpoint import CHECKPOINT_FILES
-from speechsearch.asr.onnx import OnnxAcousticModel, log_softmax
+from speechsearch.asr.onnx import OnnxAcousticModel
+from speechsearch.asr.parts import log_softmax
 from speechsearch.errors import ModelError
 
 torch = pytest.importorskip("torch", reason="needs the [torch] extra")

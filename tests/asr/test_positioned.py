@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from speechsearch.asr.normalisation import normalise
-from speechsearch.asr.onnx import OnnxAcousticModel, log_softmax
+from speechsearch.asr.onnx import OnnxAcousticModel
+from speechsearch.asr.parts import log_softmax
 from speechsearch.errors import ModelError
 
 from .conftest import SHIPPED

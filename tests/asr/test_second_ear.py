@@ -18,7 +18,7 @@ def installed(name):
 
 
 def test_an_unknown_ear_is_named_with_those_that_are_there():
-    with pytest.raises(ConfigError, match=r"no second ear 'tin'.*off\|tiny\.en\|base"):
+    with pytest.raises(ConfigError, match=r"no second ear 'tin'.*off\|auto\|tiny\.en\|base"):
         check_second_ear("tin")
     check_second_ear("off")
 

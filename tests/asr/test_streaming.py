@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from speechsearch.asr.model import FrameTiming, ModelInfo, Vocabulary
 from speechsearch.asr.normalisation import Normalisation
-from speechsearch.asr.onnx import log_softmax
+from speechsearch.asr.parts import log_softmax
 from speechsearch.asr.streaming import Rehearing, Streaming, StreamingOptions
 from speechsearch.errors import AudioError
 

@@ -1,13 +1,16 @@
 import asyncio
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from speechsearch.client.evaluation import evaluate
-from speechsearch.client.session import Setup, query_files
+from speechsearch.client.query import query_file
+from speechsearch.client.report import utterance_object
+from speechsearch.client.session import Setup
 from speechsearch.config import load_settings
 from speechsearch.errors import AudioFileError, TableError
 from speechsearch.learning.conditions import Condition, ConditionOptions
@@ -15,6 +18,12 @@ from speechsearch.learning.table import Recording
 from tests.serving import COMMAND
 
 AS_IS = Condition(ConditionOptions())
+
+
+async def queried(file, setup):
+    answers = query_file(Path(file), setup.server, setup.settings, 0)
+    objects = [utterance_object(file, answer) async for answer in answers]
+    return [one for one in objects if one]
 
 
 @pytest.fixture
@@ -36,8 +45,7 @@ def test_eval_hears_and_finds_exactly_what_query_does(fixtures, setup, tmp_path)
     sounds = [soundfile.read(one.path, dtype="float32")[0] for one in fixtures.queries[:2]]
     soundfile.write(both, np.concatenate(sounds), 16_000)
     files = [*(str(one.path) for one in chosen), str(both)]
-    found = {file: [] for file in files}
-    asyncio.run(query_files(files, setup, 0, lambda file, answer: found[file].append(answer)))
+    found = {file: asyncio.run(queried(file, setup)) for file in files}
     rows = [*rows_of(chosen), Recording(both, "two.wav", "", "the-time-machine")]
     outcomes = run(rows, setup).outcomes
     assert len(found[str(both)]) == 2

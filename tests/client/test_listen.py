@@ -9,14 +9,17 @@ import time
 
 import pytest
 
+from speechsearch.client.session import Setup, listen_or_play
+from speechsearch.config import load_settings
+from speechsearch.errors import ConfigError
 from tests.serving import COMMAND, ROOT
 
 
 class Terminal:
-    def __init__(self, *arguments):
+    def __init__(self, *arguments, **variables):
         self.master, slave = pty.openpty()
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
-        environment["PULSE_SERVER"] = "unix:/nonexistent"
+        environment |= {"PULSE_SERVER": "unix:/nonexistent", **variables}
         self.process = subprocess.Popen(
             [*COMMAND, "listen", *arguments],
             stdin=slave, stdout=slave, stderr=subprocess.DEVNULL, env=environment,
@@ -28,11 +31,15 @@ class Terminal:
         deadline = time.monotonic() + timeout_s
         while not re.search(pattern, self.seen):
             assert time.monotonic() < deadline, f"{pattern!r} never showed: {self.seen[-2000:]}"
-            if select.select([self.master], [], [], 0.5)[0]:
-                try:
-                    self.seen += os.read(self.master, 65536).decode(errors="replace")
-                except OSError:
-                    raise AssertionError(f"it ended: {self.seen[-2000:]}") from None
+            self.read()
+
+    def read(self):
+        """Take what is there: a terminal that is not read stops the program that draws on it."""
+        if select.select([self.master], [], [], 0.5)[0]:
+            try:
+                self.seen += os.read(self.master, 65536).decode(errors="replace")
+            except OSError:
+                raise AssertionError(f"it ended: {self.seen[-2000:]}") from None
 
     def press(self, keys):
         self.seen = ""
@@ -61,3 +68,8 @@ def test_a_newcomer_sees_the_book_types_a_query_mutes_and_quits(terminal):
     terminal.until("Moby-Dick")
     terminal.press("q")
     assert terminal.process.wait(timeout=20) == 0
+
+
+async def test_hold_to_talk_without_a_terminal_says_so():
+    with pytest.raises(ConfigError, match="needs a terminal"):
+        await listen_or_play(Setup(load_settings()), None, None, hold=True)

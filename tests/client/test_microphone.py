@@ -1,67 +1,21 @@
 """A real microphone path: PulseAudio's null sink as the input, paplay as the person."""
 
 import json
-import os
-import shutil
-import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.audio.pulse import Cables, needs_pulseaudio
+from tests.client.test_listen import Terminal
 from tests.serving import COMMAND
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("pulseaudio"), reason="PulseAudio is not installed (scripts/test installs it)"
-)
-
-
-class Cable:
-    """A PulseAudio daemon whose microphone hears what is played."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.environment = {
-            **os.environ,
-            "PULSE_SERVER": f"unix:{folder}/socket",
-            "XDG_RUNTIME_DIR": str(folder),
-            "HOME": str(folder),
-            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
-        }
-        self.start()
-
-    def start(self):
-        self.daemon = subprocess.Popen(
-            [
-                "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
-                "-L", f"module-native-protocol-unix auth-anonymous=1 socket={self.folder}/socket",
-                "-L", "module-null-sink sink_name=cable rate=48000",
-            ],
-            env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        for _ in range(100):
-            if self.run("pactl", "info", check=False).returncode == 0:
-                break
-            time.sleep(0.1)
-        self.run("pactl", "set-default-source", "cable.monitor")
-
-    def run(self, *command, check=True):
-        return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=check
-        )
-
-    def play(self, path):
-        self.run("paplay", "--device=cable", str(path))
-
-    def stop(self):
-        self.daemon.send_signal(signal.SIGTERM)
-        self.daemon.wait()
+pytestmark = needs_pulseaudio
 
 
 @pytest.fixture
 def cable(tmp_path):
-    running = Cable(tmp_path)
+    running = Cables(tmp_path)
     yield running
     running.stop()
 
@@ -110,9 +64,35 @@ def test_a_microphone_that_vanishes_is_said_and_waited_for(cable, listening, fix
 
 def test_the_microphone_is_listed_and_the_doctor_sees_its_mute(cable):
     listed = cable.run(*COMMAND, "devices").stdout
-    assert "default" in listed
-    assert "not muted" in cable.run(*COMMAND, "doctor").stdout
+    assert "Monitor of Cable" in listed
+    well = cable.run(*COMMAND, "doctor").stdout
+    assert "not muted" in well
+    assert "set-source" not in well
     cable.run("pactl", "set-source-mute", "@DEFAULT_SOURCE@", "1")
     muted = cable.run(*COMMAND, "doctor", check=False)
     assert muted.returncode == 1
-    assert "set-source-mute" in muted.stdout
+    assert "set-source-mute cable.monitor 0" in muted.stdout
+
+
+def test_in_hold_to_talk_only_what_is_said_with_the_key_down_is_heard(cable, server, fixtures):
+    terminal = Terminal("--server", server.url, "--hold", **cable.environment)
+
+    def play(spoken):
+        with cable.playing(spoken.path) as player:
+            while player.poll() is None:
+                terminal.read()
+
+    try:
+        terminal.until(r"(?s)held.*connected")
+        play(fixtures.queries[2])
+        terminal.press(" ")
+        terminal.until("TALK")
+        play(fixtures.queries[0])
+        terminal.press(" ")
+        terminal.until("of 500 ms")
+        assert "Pride and Prejudice" in terminal.seen
+        assert "Dracula" not in terminal.seen
+        terminal.press("q")
+        assert terminal.process.wait(timeout=20) == 0
+    finally:
+        terminal.close()

@@ -4,8 +4,8 @@ import numpy as np
 
 from speechsearch.audio.player import Player, read_audio
 from speechsearch.client.connection import Connection, ConnectionState, GivenUp
-from speechsearch.client.query import detector_of
 from speechsearch.client.voice import Answer, Voice
+from speechsearch.client.voices import detector_of
 from speechsearch.config import load_settings
 from speechsearch.vad.endpointer import SpeechEnd, SpeechStart
 from speechsearch.vad.segmenter import Segmenter

@@ -156,3 +156,30 @@ def test_a_revision_leaves_what_is_shown_instead_by_then():
     screen.update(m.Results(id=1, query="typed", hits=()))
     screen.update(Revision(answer.revised(revised, 2.0)))
     assert (screen.text, screen.hits) == ("typed", ())
+
+
+def test_a_microphone_that_is_gone_is_seen_and_forgotten_once_one_is_heard_again():
+    screen = Screen("headset")
+    screen.update(SourceNotice("it gives only 8000 Hz", "narrow"))
+    screen.update(SourceNotice("the headset is gone; waiting for it", "lost"))
+    assert "NO SOUND" in drawn(screen)
+    screen.update(SourceNotice("listening to the desk now", "changed"))
+    screen.update(Level(-40, 0.0))
+    text = drawn(screen)
+    assert "listening to the desk now" in text
+    assert "NO SOUND" not in text
+    assert "8000" not in text
+    assert "waiting" not in text
+
+
+def test_with_hold_to_talk_space_talks_and_the_state_says_whether_one_is_heard():
+    screen = Screen("microphone", hold=True)
+    assert screen.press(" ") == "talk"
+    assert not screen.muted
+    assert "held" in drawn(screen)
+    assert "hold space" in drawn(screen)
+    screen.talking = True
+    assert "TALK" in drawn(screen)
+    screen.press("/")
+    screen.press(" ")
+    assert screen.typing == " "

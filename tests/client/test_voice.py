@@ -1,13 +1,16 @@
 import asyncio
+import contextlib
 
 import numpy as np
 
+from speechsearch.audio.held import HeldSource
 from speechsearch.audio.player import Player, read_audio
+from speechsearch.audio.source import SourceNotice
 from speechsearch.client.connection import Connection
-from speechsearch.client.query import detector_of
 from speechsearch.client.voice import Answer, Voice
+from speechsearch.client.voices import detector_of, live_voice
 from speechsearch.config import load_settings
-from speechsearch.vad.endpointer import Pause, SpeechStart
+from speechsearch.vad.endpointer import Pause, Resume, SpeechEnd, SpeechStart
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
 
@@ -45,3 +48,47 @@ async def test_every_instant_of_an_answer_is_in_order(server, fixtures):
     assert Pause in seen
     assert Answer in seen
     assert voice.captured_bytes > voice.connection.bytes_sent > 0
+
+
+async def test_while_a_key_is_held_no_pause_ends_what_is_said(server, fixtures):
+    first, second = (read_audio(one.path) for one in fixtures.queries[:2])
+    pause = np.zeros(32_000, np.float32)
+    held = HeldSource(Player(np.concatenate([first, pause, second]), speed=0, tail_s=0))
+    held.press()
+    seen = []
+    async for event in live_voice(held, Connection(server.url), load_settings(), hold=True).run():
+        seen.append(event)
+    assert Resume in [type(event) for event in seen]
+    assert [event.reason for event in seen if isinstance(event, SpeechEnd)] == ["flush"]
+    assert [type(event.message) for event in seen if isinstance(event, Answer)] == [m.Final]
+
+
+class Unplugged:
+    """A microphone that is pulled out right after the last word, and does not come back."""
+
+    name, overruns = "headset", 0
+
+    def __init__(self, sound):
+        self.sound = sound
+
+    def name_at(self, sample):
+        return self.name
+
+    async def blocks(self):
+        async for block in Player(self.sound, speed=0, tail_s=0).blocks():
+            yield block
+        yield SourceNotice("the microphone is gone; waiting for it", "lost")
+        await asyncio.sleep(3600)
+
+
+async def test_what_was_said_before_the_microphone_vanished_is_answered(server, fixtures):
+    spoken = fixtures.queries[0]
+    t0_sample = round(spoken.t0_s * 16_000)
+    unplugged = Unplugged(read_audio(spoken.path)[:t0_sample])
+    voice = live_voice(unplugged, Connection(server.url), load_settings())
+    async with contextlib.aclosing(voice.run()) as events:
+        async for event in events:
+            if isinstance(event, Answer):
+                assert event.message.endpoint_reason == "flush"
+                assert event.message.hits[0].id == spoken.item
+                break

@@ -126,6 +126,19 @@ async def test_a_title_cut_in_two_gets_one_answer_that_replaces_the_first(own_se
     assert second["hits"][0]["id"] == query.item
 
 
+async def test_a_beginning_that_was_taken_for_noise_is_heard_again_with_what_follows(
+    own_server, fixtures
+):
+    sound, at = read_audio(fixtures.queries[4].path), ms_to_samples(800)
+    async with greeted(own_server) as socket:
+        await speak(socket, sound[:at])
+        await until(socket, "nothing")
+        await speak(socket, sound[at:], 2, at)
+        whole = await until(socket, "final")
+    assert whole["continues"] == 1
+    assert whole["text"].startswith("i ")
+
+
 async def test_an_answer_that_the_person_took_up_is_not_replaced(own_server, spoken):
     _, sound = spoken
     click = m.Feedback(utterance=1, action="click", hit="x")

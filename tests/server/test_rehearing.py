@@ -2,9 +2,11 @@
 
 import importlib.util
 
+import httpx
 import numpy as np
 import pytest
 
+from speechsearch import Answer, Client, Revised
 from speechsearch.asr.second_ear import EARS
 from speechsearch.audio.player import read_audio
 from speechsearch.client.query import query_sound
@@ -13,17 +15,19 @@ from speechsearch.types import ms_to_samples
 from speechsearch.wire import messages as m
 from speechsearch.wire.codec import encode_message
 from tests.server.test_conversation import QUIET, cut_in_two, say, until_pause
+from tests.server.test_listening import stream
 from tests.server.test_sockets import frames, greeted, speak, until
 from tests.serving import serving
 
 HEARD = "Pride and Prejudice"
+NO_HURRY = {"SPEECHSEARCH_SERVER__REVISE_WITHIN_MS": "60000"}
 
 
 @pytest.fixture(scope="module")
 def rehearing_server():
     if not all(importlib.util.find_spec(package) for package in EARS["tiny.en"].packages):
         pytest.skip("the extra whisper is not installed")
-    with serving("--second-pass", "tiny.en") as running:
+    with serving("--second-pass", "tiny.en", **NO_HURRY) as running:
         yield running
 
 
@@ -72,6 +76,36 @@ async def test_speech_that_goes_on_is_heard_again_as_a_whole(rehearing_server, s
         final = await until(socket, "final")
         last = await until(socket, "revised") if final["revising"] else final
     assert last["text"].rstrip(".") == HEARD
+
+
+def test_a_recording_sent_in_whole_gets_its_last_answer(rehearing_server, fixtures):
+    path = fixtures.queries[0].path
+    with path.open("rb") as file:
+        answer = httpx.post(
+            f"{rehearing_server.http}/v1/transcriptions", files={"file": file}, timeout=120
+        )
+    (utterance,) = answer.json()["utterances"]
+    assert (utterance["text"].rstrip("."), utterance["ear"]) == (HEARD, "tiny.en")
+
+
+async def test_where_the_server_cuts_an_answer_is_revised_too(rehearing_server, sound):
+    hello = encode_message(m.Hello(protocol=m.PROTOCOL, vad="server"))
+    async with greeted(rehearing_server, hello) as socket:
+        await stream(socket, np.concatenate([sound, np.zeros(24_000, np.float32)]))
+        final = await until(socket, "final")
+        last = await until(socket, "revised") if final["revising"] else final
+    assert (last["text"].rstrip("."), last["ear"]) == (HEARD, "tiny.en")
+
+
+async def test_a_program_is_told_of_the_last_answer(rehearing_server, fixtures):
+    path = fixtures.queries[0].path
+    async with Client(rehearing_server.url) as client:
+        (patient,) = await client.answers(path)
+        told = [event async for event in client.hear(path, speed=1)]
+    (answer,) = [event for event in told if isinstance(event, Answer)]
+    last = [event.answer for event in told if isinstance(event, Revised)]
+    for one in (patient, *(last or [answer])):
+        assert (one.text.rstrip("."), one.ear) == (HEARD, "tiny.en")
 
 
 async def speak_on(socket, sound, half):

@@ -58,6 +58,19 @@ async def test_the_oldest_is_dropped_where_too_many_wait(held):
     assert [r[0].text for r in await asyncio.gather(*waiting[1:])] == ["2", "3", "4", "5"]
 
 
+async def test_who_can_wait_comes_after_who_speaks_and_is_never_dropped(held):
+    ear, second = held
+    busy = second.submit(SOUND)
+    await asyncio.to_thread(ear.began.wait, 10)
+    numbers = range(1, MOST_WAITING + 2)
+    patient = [second.submit(SOUND + n, patient=True) for n in numbers]
+    speaking = second.submit(SOUND + 9)
+    ear.let.set()
+    readings = await asyncio.gather(busy, speaking, *patient)
+    assert [int(reading[0].text) for reading in readings] == [0, 9, *numbers]
+    assert ear.heard == [0, 9, *numbers]
+
+
 async def test_what_nobody_wants_any_more_is_not_heard(held):
     ear, second = held
     busy = second.submit(SOUND)

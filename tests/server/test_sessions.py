@@ -18,7 +18,7 @@ async def send(_text):
 
 
 def held_by(window_s, max_held, clock=lambda: 0.0):
-    return Sessions(lambda _say, _partials: None, window_s, max_held, clock)
+    return Sessions(lambda _held, _hello: None, window_s, max_held, clock)
 
 
 def resume(held):

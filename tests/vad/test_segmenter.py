@@ -115,6 +115,18 @@ def test_a_shortened_hangover_ends_between_frames_with_all_its_sound():
     assert np.array_equal(heard, sound[start : end.decided_sample])
 
 
+def test_speech_after_an_endpoint_that_was_advised_late_begins_behind_the_sound_handed_out():
+    segmenter, sound = Segmenter(LoudIsSpeech(), OPTIONS), spoken((8192, 16384), (19456, 28000))
+    heard = [*segmenter.feed(sound[: 16384 + 1900]), *segmenter.shorten(16384, 70)]
+    assert isinstance(heard[-1], SpeechEnd)
+    told = max(e.start_sample + len(e.samples) for e in heard if isinstance(e, Chunk))
+    assert told > heard[-1].decided_sample
+    later = list(segmenter.feed(sound[16384 + 1900 :]))
+    starts = [e.start_sample for e in later if isinstance(e, SpeechStart)]
+    assert starts == [told]
+    assert min(e.start_sample for e in later if isinstance(e, Chunk)) == told
+
+
 def test_a_hangover_shortened_too_late_ends_at_once():
     segmenter, sound, events = Segmenter(LoudIsSpeech(), OPTIONS), spoken((8192, 16384)), []
     events += segmenter.feed(sound[: 16384 + 1900])

@@ -231,7 +231,6 @@ def test_a_session_ends_after_its_longest_time():
     [
         (m.Hello(protocol="speechsearch.v9"), UnsupportedProtocol),
         (m.Hello(protocol=m.PROTOCOL, sample_rate_hz=44_100), WrongSampleRate),
-        (m.Hello(protocol=m.PROTOCOL, vad="server"), UnsupportedProtocol),
     ],
 )
 def test_a_hello_that_asks_for_what_is_not_here_is_refused(hello, error):
