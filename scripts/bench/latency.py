@@ -8,6 +8,9 @@ cut-off of that file; it is repaired when a later answer took its sound in and r
 without an answer for t0 is an error. Rows whose t0 is doubtful (t0_spread over 0.3 s) are played
 and listed, and left out of the percentiles and the rates.
 
+A file's ``text`` is the last one, ``first_text`` that of the first answers; ``words`` counts whose
+they are, by length, and their word errors.
+
     scripts/bench_latency
     scripts/bench_latency --table ../shared/data/commands.tsv --json commands.json
 """
@@ -26,8 +29,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import words
 from played import Played, file_object, play, read_rows
 from prometheus_client.parser import text_string_to_metric_families
+from words import percentiles
 
 from speechsearch.client.private import private_server
 from speechsearch.config import Settings, load_settings
@@ -83,13 +88,6 @@ def own_cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def percentiles(values_ms: list[float]) -> dict[str, float | None]:
-    """p50, p95, p99; None where there is nothing."""
-    if not values_ms:
-        return {"p50": None, "p95": None, "p99": None}
-    return {f"p{p}": round(float(np.percentile(values_ms, p)), 1) for p in (50, 95, 99)}
-
-
 def summary(
     done: list[Played],
     streams: int,
@@ -118,7 +116,6 @@ def summary(
         "t3_t1_ms": percentiles([(a.t3_s - a.t1_s) * 1000 for _, a in answered]),
         "speculation": speculation,
         "partials": partials(done),
-        "second_ear": second_ear(done),
         "hidden_ms": {
             s: round(float(np.mean([a.timings_ms[s] for _, a in answered] or [0])), 2)
             for s in HIDDEN
@@ -146,24 +143,6 @@ def partials(done: list[Played]) -> dict[str, Any]:
         "stable_words": words,
         "stable_words_taken_back": flipped,
         "stable_words_changed_by_the_answer": changed,
-    }
-
-
-def second_ear(done: list[Played]) -> dict[str, Any]:
-    """Whose words the answers are, and when those came that were not there at once."""
-    finals = [answer for played in done for answer in played.finals]
-    ears = [answer.message.ear for answer in finals]
-    after_ms = [p.revised_after_ms for p in done if p.trusted]
-    return {
-        "answers": len(finals),
-        "second_ear_in_time": sum(
-            ear != "ctc" and answer.revised_s is None
-            for ear, answer in zip(ears, finals, strict=True)
-        ),
-        "revised": sum(answer.revised_s is not None for answer in finals),
-        "first_ear_stands": sum(ear == "ctc" for ear in ears),
-        "top_hit_changed": sum(p.top_hit_changed for p in done),
-        "revised_after_ms": percentiles([ms for ms in after_ms if ms is not None]),
     }
 
 
@@ -215,7 +194,8 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         }
     order = {row["file"]: place for place, row in enumerate(rows)}
     done.sort(key=lambda played: order[played.row["file"]])
-    return summary(done, arguments.streams, wall_s, cost, speculation)
+    report = summary(done, arguments.streams, wall_s, cost, speculation)
+    return {**report, "words": words.words(done, whisper=arguments.whisper)}
 
 
 def show(report: dict[str, Any]) -> None:
@@ -233,10 +213,10 @@ def show(report: dict[str, Any]) -> None:
         "  ".join(f"{s} {ms} ms ({shares[s]:.0%})" for s, ms in report["stage_ms"].items()),
     )
     print("partials", "  ".join(f"{k} {v}" for k, v in report["partials"].items()))
-    print("second ear", "  ".join(f"{k} {v}" for k, v in report["second_ear"].items()))
     print("hidden", "  ".join(f"{s} {ms} ms" for s, ms in report["hidden_ms"].items()))
     for name in ("queries_per_s", "cpu_s_per_audio_s", "server_cpu_s_per_audio_s", "peak_rss_mb"):
         print(name, report[name])
+    words.show(report["words"])
 
 
 def main() -> None:
@@ -251,6 +231,7 @@ def main() -> None:
     parser.add_argument("--decoder", choices=list(Decoder), help="what turns sound into words")
     parser.add_argument("--search", choices=list(SearchMode), help="by words and sound, or words")
     parser.add_argument("--second-pass", metavar="off|NAME", help="the ear that hears again")
+    parser.add_argument("--whisper", action="store_true", help="faster-whisper's words beside ours")
     parser.add_argument("--limit", type=int, help="only the first N files")
     parser.add_argument("--longest", type=float, metavar="S", help="only files up to so long")
     parser.add_argument("--streams", type=int, default=1, help="speakers at once")

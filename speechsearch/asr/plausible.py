@@ -8,7 +8,6 @@ alignment gives each word its time and its confidence.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from speechsearch.asr.model import FrameTiming, Vocabulary
-from speechsearch.asr.second_ear import Reheard
+from speechsearch.asr.second_ear import Reheard, said_once
 from speechsearch.asr.spans import spans
 from speechsearch.asr.spoken import readings
 from speechsearch.types import Hypothesis, LogProbs, Word
@@ -89,7 +88,7 @@ class Judge:
         fits = [
             (fit, reading.log_prob - options.sound_weight * fit.loss_nats * fit.letters)
             for reading in heard
-            for text in said_once(reading.text)
+            for text in dict.fromkeys((reading.text, said_once(reading.text)))
             if (fit := align(text, log_probs, self._letters, self._timing, offset_s))
         ]
         if not fits:
@@ -100,17 +99,6 @@ class Judge:
         if fit.worst_word_nats > options.most_word_loss_nats:
             return Judgement(None, "misfit_word")
         return Judgement(fit, "fits")
-
-
-def said_once(text: str) -> tuple[str, ...]:
-    """The text, and what remains of it without what it says again at its end.
-
-    A decoder that does not find its end begins anew: "go on go on go" is "go on".
-    """
-    words = text.split()
-    bare = [re.sub(r"[^a-z0-9']", "", word.lower()) for word in words]
-    again = next((k for k in range(1, len(bare)) if bare[k:] == bare[: len(bare) - k]), None)
-    return (text,) if again is None else (text, " ".join(words[:again]))
 
 
 def align(

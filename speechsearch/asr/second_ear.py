@@ -7,6 +7,7 @@ times and invents words where there are none: ``plausible.py`` holds its text ag
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,17 @@ class SecondEar(Protocol):
     def hear(self, samples: Audio) -> tuple[Reheard, ...]:
         """Readings of float32 [samples], likeliest first; none where nothing was said."""
         ...
+
+
+def said_once(text: str) -> str:
+    """The text without what it says again at its end.
+
+    A decoder that does not find its end begins anew: "Go on. Go on. Go" is "Go on."
+    """
+    words = text.split()
+    bare = [re.sub(r"[^a-z0-9']", "", word.lower()) for word in words]
+    again = (k for k in range(1, len(bare)) if bare[k:] == bare[: len(bare) - k])
+    return " ".join(words[: next(again, len(words))])
 
 
 Opener = Callable[[Path], SecondEar]

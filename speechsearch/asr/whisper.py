@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from speechsearch.asr.second_ear import Reheard
+from speechsearch.asr.second_ear import Reheard, said_once
 from speechsearch.asr.weights import check_sum, join, package_folder
 from speechsearch.types import SAMPLE_RATE_HZ, Audio
 
@@ -28,6 +28,8 @@ WINDOW_SAMPLES = 30 * SAMPLE_RATE_HZ
 QUIET_S = 8.0
 """Of 2, 4, 8 and 14 s: with less the decoder often says everything twice (README)"""
 HOP_SAMPLES = 160
+MOST_AGAIN = 3
+"""Words at the end that are those of the beginning; people say two again themselves"""
 TOKENS_PER_S = 7.0
 """Nobody speaks faster; a decoder that goes on repeats itself"""
 
@@ -154,10 +156,8 @@ def repeats(text: str, most_compression: float) -> bool:
     letters = text.encode()
     if len(letters) < 20:
         return False
-    words = text.lower().split()
-    half = len(words) // 2
-    said_twice = half >= 3 and words[:half] == words[half : 2 * half]
-    return said_twice or len(letters) / len(zlib.compress(letters)) > most_compression
+    again = len(text.split()) - len(said_once(text).split())
+    return again >= MOST_AGAIN or len(letters) / len(zlib.compress(letters)) > most_compression
 
 
 def _pieces(samples: Audio) -> list[Audio]:

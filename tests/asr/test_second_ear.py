@@ -56,6 +56,8 @@ def test_weights_in_parts_appear_whole_or_not_at_all(tmp_path):
 
 def test_text_that_is_said_again_and_again_is_seen():
     assert repeats("go on then. go on then.", 2.4)
+    assert repeats("It should be a good night. It should be a good night", 2.4)
+    assert repeats("Keep in touch, have a great week. Keep in touch, have", 2.4)
     assert repeats("ha " * 40, 2.4)
     assert not repeats("the quick brown fox jumps over the lazy dog and runs away from it", 2.4)
     assert not repeats("no no no", 2.4)
