@@ -197,24 +197,19 @@ class Pipeline:
     def revise(
         self, answered: Answered, heard: Sequence[Reheard], ear: str, watch: Stopwatch
     ) -> Revision:
-        """The answer once more, in the words of a second ear, where the sound says them."""
-        info, log_probs, first = self.model.info, answered.log_probs, answered.result
-        offset_s = answered.utterance.start_sample / SAMPLE_RATE_HZ
-        judgement = self._judge.judge(heard, log_probs, offset_s)
+        """The answer once more, in the words of a second ear, where the sound says them.
+
+        Its hits stay: the sound has ranked them, and better words find none that are better
+        (``scripts/bench/second_ear_choose.py hits``).
+        """
+        first, offset_s = answered.result, answered.utterance.start_sample / SAMPLE_RATE_HZ
+        judgement = self._judge.judge(heard, answered.log_probs, offset_s)
+        self._lap(watch, "revision")
         if judgement.fit is None:
             return Revision(None, judgement.reason)
-        said = judgement.fit.hypothesis
-        verdict = self._gate.judge(greedy(log_probs, info.vocabulary, info.timing))
-        found = self._find(self.finder().ranker, said.text, log_probs, verdict)
-        self._lap(watch, "revision")
-        result = replace(
-            first,
-            hypotheses=(said, *(replace(other, words=()) for other in first.hypotheses)),
-            hits=found.hits,
-            answer_confidence=found.confidence,
-            ear=ear,
-        )
-        return Revision(result, judgement.reason)
+        others = (replace(other, words=()) for other in first.hypotheses)
+        hypotheses = (judgement.fit.hypothesis, *others)
+        return Revision(replace(first, hypotheses=hypotheses, ear=ear), judgement.reason)
 
     def answer(self, spoken: Spoken) -> Answered:
         """Hear and conclude."""

@@ -47,7 +47,7 @@ from speechsearch.types import Audio, Entry
 
 SPOKEN, READ = 150, 150
 """Short sentences of Mandarin speakers, half of them children; sentences read by natives"""
-QUIET = ("8", "14", "4", "2", "whole")
+QUIET = ("2", "4", "8", "14", "whole")
 LOSSES = (2.0, 2.5, 3.0, 3.5, 4.0, 5.0)
 WORD_LOSSES = (8.0, 10.0, 12.0, 16.0)
 Heard = dict[str, dict[str, Any]]

@@ -26,7 +26,8 @@ SHA256 = {
 }
 WINDOW_SAMPLES = 30 * SAMPLE_RATE_HZ
 QUIET_S = 8.0
-"""Of 2, 4, 8 and 14 s: with less the decoder often says everything twice (README)"""
+"""Of 2, 4, 8, 14 s and the whole window on ``train.tsv``: with less, more words are wrong or said
+twice; more costs half as much again and mends little (``scripts/bench/second_ear_choose.py``)"""
 HOP_SAMPLES = 160
 MOST_AGAIN = 3
 """Words at the end that are those of the beginning; people say two again themselves"""

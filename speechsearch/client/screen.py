@@ -151,7 +151,7 @@ class Screen:
         """The same answer in better words, unless something else is shown by now."""
         final = answer.message
         if isinstance(final, m.Final) and self._answered == final.utterance:
-            self.text, self.confidence, self.hits = final.text, final.confidence, final.hits
+            self.text, self.confidence = final.text, final.confidence
 
     def _notice(self, notice: SourceNotice) -> None:
         """Show it; that a device works again outdates what was said of devices before."""

@@ -98,11 +98,6 @@ class Conversation:
         """The person took an answer up: what is said next is a new request."""
         self._acted.add(utterance)
 
-    def react(self, utterance: int) -> None:
-        """The person did something with an answer: its hits stay as they are."""
-        if utterance in self._rehearings:
-            self._rehearings[utterance].act()
-
     async def settle(self, answered: Answered) -> tuple[Result, Rehearing | None]:
         """What an answer says to the client, and where a revision of it is promised, its source."""
         first = answered.result

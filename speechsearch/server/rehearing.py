@@ -51,10 +51,6 @@ class Rehearing:
         """The utterance is answered now: with what?"""
         return self._revising.answer(first)
 
-    def act(self) -> None:
-        """The person did something with the answer."""
-        self._revising.act()
-
     def discard(self, why: str = "discarded") -> None:
         """Speech went on, or it is too late."""
         self._say(self._revising.discard(why))

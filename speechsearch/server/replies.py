@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from speechsearch.errors import SpeechsearchError
-from speechsearch.types import Hit, Result
+from speechsearch.types import Result
 from speechsearch.wire import messages as m
 from speechsearch.wire.events import UtteranceEnded
 
@@ -35,17 +35,15 @@ def answer_message(
     )
 
 
-def revised_message(utterance: int, result: Result, hits: tuple[Hit, ...] | None) -> m.Revised:
+def revised_message(result: Result) -> m.Revised:
     """What ``result`` says of an utterance that was answered before."""
     best = result.hypotheses[0]
     return m.Revised(
-        utterance=utterance,
+        utterance=result.utterance,
         text=best.text,
         confidence=best.confidence,
         words=best.words,
         ear=result.ear,
-        hits=hits,
-        answer_confidence=result.answer_confidence,
     )
 
 

@@ -1,7 +1,7 @@
 """When a second ear's words are shown: pure, one object for each utterance.
 
 hears ─► answer ─► its words are the answer's          (it was ready in time)
-  └────► answer, promised ─► revised, once             (later, with hits unless acted on)
+  └────► answer, promised ─► revised, once             (later)
 anything ─► discarded: speech went on, or it is too late; a promise is kept with what stands
 """
 
@@ -19,7 +19,6 @@ class Revising:
     def __init__(self) -> None:
         self._revision: Revision | None = None
         self._shown: Result | None = None
-        self._acted = False
         self._over = False
         self.outcome = ""
         """What came of it, once it is over: first, revised, same, discarded, late or why it was
@@ -40,10 +39,6 @@ class Revising:
         self._end("first" if self._revision.result else self._revision.reason)
         return self._revision.result or first
 
-    def act(self) -> None:
-        """The person did something with the answer: its hits stay."""
-        self._acted = True
-
     def heard(self, revision: Revision) -> m.Revised | None:
         """The second ear is done: what to say to a client that was answered."""
         if self._over:
@@ -53,10 +48,8 @@ class Revising:
             return None
         if revision.result is None:
             return self._keep(self._shown, revision.reason)
-        same = revision.result.hits == self._shown.hits
-        hits = None if self._acted or same else revision.result.hits
         self._end("revised" if revision.result.text != self._shown.text else "same")
-        return revised_message(self._shown.utterance, revision.result, hits)
+        return revised_message(revision.result)
 
     def discard(self, why: str = "discarded") -> m.Revised | None:
         """Nobody wants it any more: what to say to a client that it was promised to."""
@@ -69,7 +62,7 @@ class Revising:
 
     def _keep(self, shown: Result, why: str) -> m.Revised:
         self._end(why)
-        return revised_message(shown.utterance, shown, None)
+        return revised_message(shown)
 
     def _end(self, outcome: str) -> None:
         self._over, self.outcome = True, outcome

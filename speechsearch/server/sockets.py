@@ -221,7 +221,6 @@ class Sockets:
                 self._spawn(self._search(held, query))
             case Asked(m.Feedback() as feedback):
                 self._metrics.told(feedback.action)
-                held.conversation.react(feedback.utterance)
                 if feedback.action == "click":
                     held.conversation.act(feedback.utterance)
 

@@ -233,7 +233,7 @@ class Final(Message, frozen=True, kw_only=True, tag="final"):
 class Revised(Message, frozen=True, kw_only=True, tag="revised"):
     """What a second ear makes of an utterance that was answered; the same text where that stands.
 
-    ``hits`` None: those of the answer stay, the person has acted on them or they are the same.
+    The hits stay.
     """
 
     utterance: int
@@ -241,21 +241,16 @@ class Revised(Message, frozen=True, kw_only=True, tag="revised"):
     confidence: float
     words: tuple[Word, ...]
     ear: str
-    hits: tuple[Hit, ...] | None = None
-    answer_confidence: float = 0.0
 
 
 def with_revision(final: Final, revised: Revised) -> Final:
     """The answer as it is after a revision."""
-    hits = revised.hits
     return msgspec.structs.replace(
         final,
         text=revised.text,
         confidence=revised.confidence,
         words=revised.words,
         ear=revised.ear,
-        hits=final.hits if hits is None else hits,
-        answer_confidence=final.answer_confidence if hits is None else revised.answer_confidence,
         revising=False,
     )
 

@@ -36,17 +36,15 @@ def test_text_grows_with_what_may_still_change_apart_and_the_answer_stands():
         assert shown.get("timings") == {"endpoint": 288}
 
 
-REVISED = {"type": "revised", "utterance": 2, "text": "Emma.", "hits": None}
+REVISED = {"type": "revised", "utterance": 2, "text": "Emma."}
 
 
-def test_a_revision_changes_the_text_of_its_answer_and_hits_where_it_brings_some():
+def test_a_revision_changes_the_text_of_its_answer_and_nothing_else():
     with screen() as shown:
         shown.call("update", FINAL, {"endpoint": 288})
         shown.call("update", REVISED)
         assert (shown.get("text"), shown.get("hits")) == ("Emma.", [HIT])
         assert (shown.get("confidence"), shown.get("timings")) == (0.9, {"endpoint": 288})
-        shown.call("update", {**REVISED, "hits": [], "answer_confidence": 0})
-        assert (shown.get("hits"), shown.get("confidence")) == ([], None)
 
 
 def test_a_revision_leaves_what_is_shown_instead_by_then():

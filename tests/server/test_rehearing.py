@@ -51,14 +51,6 @@ async def test_an_answer_is_revised_once_in_the_words_of_the_second_ear(rehearin
     assert revised["words"][0]["start_s"] == pytest.approx(final["words"][0]["start_s"], abs=0.2)
 
 
-async def test_hits_stay_once_they_were_acted_on(rehearing_server, sound):
-    async with greeted(rehearing_server) as socket:
-        await speak(socket, sound)
-        await until(socket, "final")
-        await say(socket, m.Feedback(utterance=1, action="click", hit="x"))
-        assert (await until(socket, "revised"))["hits"] is None
-
-
 async def test_who_is_patient_gets_it_with_the_answer(rehearing_server, sound):
     hello = encode_message(m.Hello(protocol=m.PROTOCOL, patient=True))
     async with greeted(rehearing_server, hello) as socket:

@@ -11,14 +11,11 @@ FIRST = Result(3, (Hypothesis("a gost", 0.5),), (Hit("1", "A Guest", 0.4, "sound
 BETTER = replace(
     FIRST,
     hypotheses=(Hypothesis("A ghost.", 0.4),),
-    hits=(Hit("2", "A Ghost", 0.9, "sound"),),
     ear="tiny.en",
 )
 BELIEVED, NOT_BELIEVED = Revision(BETTER, "fits"), Revision(None, "misfit")
 
-EVENTS = st.lists(
-    st.sampled_from(["answer", "act", "heard", "not_heard", "discard", "late"]), max_size=12
-)
+EVENTS = st.lists(st.sampled_from(["answer", "heard", "not_heard", "discard", "late"]), max_size=12)
 
 
 def follow(events):
@@ -29,8 +26,6 @@ def follow(events):
         match event:
             case "answer":
                 answers.append((revising.answer(FIRST), revising.promised))
-            case "act":
-                revising.act()
             case "heard":
                 message = revising.heard(BELIEVED)
             case "not_heard":
@@ -62,16 +57,6 @@ def test_nothing_of_the_second_ear_is_shown_once_speech_went_on(events):
             assert len(before) < cut
     if "answer" in events[cut:] and "answer" not in events[:cut]:
         assert answers[0] == (FIRST, False)
-
-
-@given(EVENTS)
-def test_hits_stay_once_the_person_has_acted_on_them(events):
-    _, _, said = follow(events)
-    for message, before in said:
-        if "act" in before or message.ear == "ctc":
-            assert message.hits is None
-        else:
-            assert message.hits == BETTER.hits
 
 
 def test_words_that_are_there_in_time_are_the_answer():

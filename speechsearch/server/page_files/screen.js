@@ -48,7 +48,7 @@ export class Screen {
         this.answered = message.utterance;
         break;
       case "revised":
-        if (message.utterance === this.answered) this.#revise(message);
+        if (message.utterance === this.answered) this.stable = message.text;
         break;
       case "nothing":
         this.waiting = false;
@@ -101,14 +101,6 @@ export class Screen {
     [this.stable, this.tentative, this.confidence] = [stable, tentative, confidence];
     this.source = "spoken";
     this.timings = this.answered = null;
-  }
-
-  /** The same answer in the words of a second ear. */
-  #revise({ text, hits, answer_confidence }) {
-    this.stable = text;
-    if (!hits) return;
-    this.hits = hits;
-    this.confidence = hits.length ? answer_confidence : null;
   }
 
   #find(hits, utterance, provisional) {
