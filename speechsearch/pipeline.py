@@ -229,15 +229,17 @@ class Pipeline:
         """Pay for the model's first-time costs; the finder's are paid by who makes it."""
         self.model.warm_up()
 
-    def read(self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch) -> Result:
-        """What the log-probs of ``sound`` say and ask for."""
+    def read(
+        self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch, *, inside: bool = True
+    ) -> Result:
+        """What the log-probs of ``sound`` say and ask for; ``inside`` as for ``Ranker.answer``."""
         info = self.model.info
         offset_s = sound.start_sample / SAMPLE_RATE_HZ
         heard = greedy(log_probs, info.vocabulary, info.timing, offset_s)
         verdict = self._gate.judge(heard)
         self._lap(watch, "hypothesis")
         finder = self.finder()
-        found = self._find(finder.ranker, heard.text, log_probs, verdict)
+        found = self._find(finder.ranker, heard.text, log_probs, verdict, inside)
         self._lap(watch, "search")
         hypotheses: tuple[Hypothesis, ...] = ()
         if verdict.is_speech:
@@ -255,13 +257,15 @@ class Pipeline:
             answer_confidence=found.confidence,
         )
 
-    def _find(self, ranker: Ranker, text: str, log_probs: LogProbs, heard: gate.Verdict) -> Ranking:
+    def _find(
+        self, ranker: Ranker, text: str, log_probs: LogProbs, heard: gate.Verdict, inside: bool
+    ) -> Ranking:
         """Hits for speech; for speech too unsure to search with, only what fits it surely."""
         if not heard.is_speech:
             return NOTHING
         if self.options.search is SearchMode.TEXT:
             return ranker.answer(text, None) if heard.searchable else NOTHING
-        found = ranker.answer(text, log_probs)
+        found = ranker.answer(text, log_probs, inside=inside)
         return found if heard.searchable or found.verdict is Verdict.FOUND else NOTHING
 
     def _apart_nats(self, first: Result, second: Result) -> float | None:

@@ -73,6 +73,8 @@ class TurnOptions:
     """Of an answer to a title that is whole: the head of one leaves rivals"""
     sure_confidence: float = 0.5
     """Two queries are told apart only where each is answered so surely by itself"""
+    least_explained: float = 0.55
+    """And by a title that explains so much of what was said: one inside it tells no whole query"""
     margin: float = 0.05
     """By such a share the two must explain more of the sound than one sentence does"""
     words: WordEvidence = field(default_factory=WordEvidence)
@@ -129,7 +131,7 @@ def allow(heard: Result | None, habit: Habit, options: TurnOptions) -> Allowance
     words = heard.text.split()
     if words and words[-1] in DANGLING:
         return Allowance(options.dangling_ms, "dangling")
-    if heard.answer_confidence >= options.complete_confidence:
+    if _known(heard, options.complete_confidence, options):
         return Allowance(options.complete_ms, "complete")
     if habit.hangover_ms > options.usual_ms:
         return Allowance(min(habit.hangover_ms, options.slow_ms), "habit")
@@ -161,12 +163,12 @@ def is_one(
     if not (first.text and second.text):
         return seam is not None and _fills(first, second, joined, options, seam)
     sure = options.sure_confidence
-    if min(first.answer_confidence, second.answer_confidence) >= sure:
+    if _known(first, sure, options) and _known(second, sure, options):
         letters = len(first.text), len(second.text)
         scores = _score(first), _score(second)
         apart = sum(s * n for s, n in zip(scores, letters, strict=True)) / sum(letters)
         return apart < _score(joined) + options.margin
-    if joined.answer_confidence >= sure or seam is None or seam.apart_nats is None:
+    if _known(joined, sure, options) or seam is None or seam.apart_nats is None:
         return True
     return _odds_of_two(first, second, seam.apart_nats, options.words) <= 0
 
@@ -197,6 +199,11 @@ def _odds_of_two(first: Result, second: Result, apart_nats: float, prices: WordE
         prices.offset + prices.of_words * shorter
         + prices.of_nats * nats + prices.of_pause * pause_s
     )  # fmt: skip
+
+
+def _known(heard: Result, confidence: float, options: TurnOptions) -> bool:
+    """Whether the catalogue surely has a title for all that was said."""
+    return heard.answer_confidence >= confidence and _score(heard) >= options.least_explained
 
 
 def _score(heard: Result) -> float:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +75,12 @@ def test_a_habit_forgets_old_pauses():
 
 def test_two_sure_titles_that_do_not_fit_together_are_two_queries():
     assert not is_one(heard("moby dick", 0.9), heard("dracula", 0.9), heard("m d", 0.5), OPTIONS)
+
+
+def test_titles_inside_what_was_said_tell_no_queries_apart():
+    inside = replace(heard("a latte please", 0.4), answer_confidence=0.99)
+    assert is_one(inside, inside, heard("a latte please a latte please", 0.1), OPTIONS)
+    assert allow(inside, Habit(), OPTIONS).reason == "usual"
 
 
 def test_halves_of_one_title_are_one_query():

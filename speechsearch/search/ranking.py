@@ -97,11 +97,14 @@ class Ranker:
         text: str,
         log_probs: LogProbs | None,
         limit: int | None = None,
+        *,
+        inside: bool = True,
     ) -> Ranking:
         """Hits, best first, and how sure they are.
 
         ``log_probs`` [frames, letters] of the utterance, or None for a typed query, which is
-        ranked by its words alone.
+        ranked by its words alone. ``inside``: where no title is surely the whole of what was said,
+        look for titles inside it too, which doubles the cost.
         """
         limit = self._options.limit if limit is None else limit
         if log_probs is None:
@@ -113,7 +116,7 @@ class Ranker:
         if not len(pool.forms) or not len(sound.frames):
             return NOTHING
         found = self._by_sound(sound, pool, shares, limit)
-        if found.verdict is Verdict.FOUND:
+        if found.verdict is Verdict.FOUND or not inside:
             return found
         return max(found, self._spotted(log_probs, pool, limit), key=lambda it: it.confidence)
 

@@ -19,7 +19,7 @@ FIRST_SAMPLES = ms_to_samples(560)
 """Pre-roll and about a syllable: less holds no word"""
 EVERY_SAMPLES = ms_to_samples(224)
 """At no load; two glimpses that agree make a word stable"""
-SLOWER_BY_LOAD = 4.0
+SLOWER_BY_LOAD = 8.0
 """A model busy all the time would glimpse so many times more seldom, besides"""
 MOST_LOAD = 0.6
 """Beyond, answers need the model: nothing is glimpsed"""
@@ -91,7 +91,7 @@ class Glimpses:
         pipeline = self._answers.pipeline
 
         def conclude(log_probs: LogProbs, watch: Stopwatch) -> Result:
-            return pipeline.read(sound, log_probs, watch)
+            return pipeline.read(sound, log_probs, watch, inside=False)
 
         try:
             work = Work(sound.samples, conclude, self._listening.log_probs)

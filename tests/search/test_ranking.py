@@ -80,6 +80,7 @@ def test_titles_inside_a_longer_sentence_are_offered(ranker):
     assert [hit.id for hit in ranking.hits[:2]] == ["moby", "dracula"]
     assert ranking.verdict is Verdict.DID_YOU_MEAN
     assert 0.4 <= ranking.confidence < 1
+    assert not ranker.answer(said, heard(said), inside=False).hits
 
 
 def test_hits_carry_address_and_fields(ranker):
