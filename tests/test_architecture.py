@@ -36,7 +36,8 @@ OUTSIDE = {
     "__init__": {"client"},
 }
 """What each part outside the stages may import"""
-EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript"}
+EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript",
+          "faster_whisper", "ctranslate2", "moonshine_voice"}  # fmt: skip
 NEED_TORCH = {"positioned.py", "halves.py", "torch_engine.py", "convert.py", "export.py",
               "shrink.py", "split.py"}  # fmt: skip
 

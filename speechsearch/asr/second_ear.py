@@ -103,6 +103,11 @@ def chosen_second_ear(name: str) -> str:
     return ONE_EAR if _missing(BEST) else BEST
 
 
+def best_hint() -> str:
+    """How to have the ear that ``auto`` would choose."""
+    return install_hint(EARS[BEST].extra)
+
+
 def check_second_ear(name: str) -> None:
     """Raise ConfigError where no ear has this name, or its extra is missing; ``off`` is none."""
     if name == ONE_EAR:
