@@ -62,6 +62,7 @@ class Conversation:
         hello = hello or m.Hello(protocol=m.PROTOCOL)
         self._patient = hello.patient
         self._rehearings: dict[int, Rehearing] = {}
+        self._turn = asyncio.Lock()
         self._answers = answers
         self._metrics = metrics
         self._say = say
@@ -102,10 +103,11 @@ class Conversation:
         """What an answer says to the client, and where a revision of it is promised, its source."""
         first = answered.result
         rehearing = self._rehearings.get(first.utterance)
+        if self._patient:
+            async with self._turn:  # answers stay in order, whatever the ear does with each
+                await (rehearing.done() if rehearing else asyncio.sleep(0))
         if rehearing is None:
             return first, None
-        if self._patient:
-            await rehearing.done()
         result = rehearing.answer(first)
         if rehearing.promised:
             return result, rehearing
@@ -172,7 +174,7 @@ class Conversation:
         rehearing = rehearing or self._rehear(answered)
         if rehearing:
             self._rehearings[result.utterance] = rehearing
-        if result.continues in self._rehearings:
+        if result.continues in self._rehearings and not self._patient:
             self._rehearings[result.continues].discard()
 
     def _rehear(self, answered: Answered) -> Rehearing | None:
