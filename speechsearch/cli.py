@@ -10,9 +10,11 @@ import typer
 from rich.table import Table
 
 from speechsearch import __version__
+from speechsearch.cli_automation import automation_app
 from speechsearch.cli_eval import evaluate
 from speechsearch.cli_models import models_app
 from speechsearch.cli_query import query
+from speechsearch.cli_rollout import rollout_app
 from speechsearch.cli_shared import (
     DEVICES,
     Asked,
@@ -42,6 +44,8 @@ app = typer.Typer(
     help="Voice search on your own machine: speak, and the hits are on the screen.",
 )
 app.add_typer(models_app, name="models")
+app.add_typer(rollout_app, name="rollout")
+app.add_typer(automation_app, name="automation")
 app.command("query")(query)
 app.command("eval")(evaluate)
 

@@ -127,6 +127,49 @@ class ServerOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutOptions:
+    """How new versions are let in: on where a token says who may do it."""
+
+    token: str = ""
+    """The administrator's; another than the clients'"""
+    token_file: str = ""
+    """A file that holds it instead"""
+    folder: str = ""
+    """Where versions and the state of the rollout are kept; empty: ``versions`` beside the models
+    that were pulled"""
+    golden: str = ""
+    """Table of recordings that a version has to get right before anybody meets it; empty: those
+    that are shipped"""
+    tick_s: float = 1.0
+    """How often it is asked whether to go on"""
+    session_s: float = 300.0
+    """A session that lasts longer is counted then; what follows in the same step is not"""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+DegreeName = Literal["human_only", "shadow", "assistance", "partial", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class AutomationOptions:
+    """How much an answer may do by itself; ``rollout/degrees.py`` says what each degree is."""
+
+    degree: DegreeName = "assistance"
+    """Where a catalogue begins, and where it is put back to when this is changed"""
+    ceiling: DegreeName = "full"
+    """No more is ever proposed"""
+    open_above: float = 0.9
+    """At ``partial`` the first hit is opened where it is right with more than this probability"""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.open_above <= 1:
+            raise ConfigError(f"automation.open_above is {self.open_above}: it must be in 0..1")
+
+
+@dataclass(frozen=True, slots=True)
 class AsrOptions:
     """The acoustic model."""
 
@@ -177,6 +220,8 @@ class Settings(BaseSettings):
     server: ServerOptions = ServerOptions()
     asr: AsrOptions = AsrOptions()
     search: SearchOptions = SearchOptions()
+    rollout: RolloutOptions = RolloutOptions()
+    automation: AutomationOptions = AutomationOptions()
 
     @property
     def model_dirs(self) -> list[Path]:

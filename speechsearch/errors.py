@@ -23,6 +23,10 @@ SpeechsearchError
 │   ├── Unauthorized       missing or wrong token, or an origin that may not connect
 │   ├── RateLimited        more messages a second than allowed
 │   └── SessionLimit       a session longer than allowed
+├── RolloutError           a version or a rollout that cannot be what it is asked to be
+│   ├── VersionError       a version that is missing, damaged or already there
+│   ├── IllegalTransition  a step that cannot follow the present one
+│   └── StateError         the kept state cannot be read
 ├── Overloaded             a queue is full or there are too many connections
 ├── DeadlineExceeded       the answer was not ready in time
 │   └── TooSlow            what was to come from the other side did not come in time
@@ -184,6 +188,30 @@ class SessionLimit(WireError):
 
     code = "session_limit"
     fatal = True
+
+
+class RolloutError(SpeechsearchError):
+    """A version or a rollout cannot be what it is asked to be."""
+
+    code = "rollout"
+
+
+class VersionError(RolloutError):
+    """A version of the pipeline that is missing, damaged or already there."""
+
+    code = "version"
+
+
+class IllegalTransition(RolloutError):
+    """A step that cannot follow the present one."""
+
+    code = "illegal_transition"
+
+
+class StateError(RolloutError):
+    """The kept state of the rollouts cannot be read."""
+
+    code = "rollout_state"
 
 
 class Overloaded(SpeechsearchError):

@@ -14,13 +14,13 @@ from typing import Protocol
 import numpy as np
 
 from speechsearch.asr import gate
-from speechsearch.asr.beam import BeamDecoder
+from speechsearch.asr.beam import BeamDecoder, Reading
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import AcousticModel
 from speechsearch.asr.plausible import Judge
 from speechsearch.asr.second_ear import Reheard, check_second_ear
 from speechsearch.clock import Stopwatch
-from speechsearch.search.ranking import NOTHING, Ranker, Ranking
+from speechsearch.search.ranking import NOTHING, Ranker, Ranking, query_of
 from speechsearch.search.spelling import spellings
 from speechsearch.search.verdict import Verdict
 from speechsearch.turns import Seam, TurnOptions, is_one
@@ -60,15 +60,17 @@ class Answered:
 
     utterance: Utterance
     result: Result
-    log_probs: LogProbs
-    """Of the utterance, from its first sample to the end of speech and the post-roll"""
-    heard_samples: int
-    """How much of the utterance that is"""
+    heard: Heard | None = None
+    """For who hears it again"""
 
-    @property
-    def heard(self) -> Audio:
-        """The sound that was heard."""
-        return self.utterance.samples[: self.heard_samples]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """The sound up to the end of speech and the post-roll, as a pipeline heard it."""
+
+    pipeline: Pipeline
+    samples: Audio
+    log_probs: LogProbs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,26 +178,30 @@ class Pipeline:
     def conclude(self, spoken: Spoken, log_probs: LogProbs, watch: Stopwatch) -> Answered:
         """What ``sound_of(spoken)``, heard as ``log_probs``, says and asks for."""
         alone, before = spoken.alone, spoken.before
-        until = spoken.end_sample + self._post_roll_samples
+        samples = self.sound_of(spoken)
         if before is None:
-            heard = self.read(alone, log_probs, watch)
-            return Answered(alone, heard, log_probs, until - alone.start_sample)
+            heard = Heard(self, samples, log_probs)
+            return Answered(alone, self.read(alone, log_probs, watch), heard)
         sound = spoken.whole
         ahead_samples = alone.start_sample - sound.start_sample
         skipped = ahead_samples // self.model.info.timing.stride_samples
         second = self.read(alone, log_probs[skipped:], watch)
-        apart = Answered(alone, second, log_probs[skipped:], until - alone.start_sample)
-        if not second.hypotheses:
-            return apart
+        heard = Heard(self, samples[ahead_samples:], log_probs[skipped:])
+        apart = Answered(alone, second, heard)
         joined = self.read(sound, log_probs, watch)
         seam = Seam(alone.start_sample / SAMPLE_RATE_HZ, self._apart_nats(before.result, second))
         if is_one(before.result, second, joined, self.options.turns, seam):
             one = replace(joined, continues=before.utterance.number)
-            return Answered(sound, one, log_probs, until - sound.start_sample)
+            return Answered(sound, one, Heard(self, samples, log_probs))
         return apart
 
     def revise(
-        self, answered: Answered, heard: Sequence[Reheard], ear: str, watch: Stopwatch
+        self,
+        answered: Answered,
+        log_probs: LogProbs,
+        heard: Sequence[Reheard],
+        ear: str,
+        watch: Stopwatch,
     ) -> Revision:
         """The answer once more, in the words of a second ear, where the sound says them.
 
@@ -203,7 +209,7 @@ class Pipeline:
         (``scripts/bench/second_ear_choose.py hits``).
         """
         first, offset_s = answered.result, answered.utterance.start_sample / SAMPLE_RATE_HZ
-        judgement = self._judge.judge(heard, answered.log_probs, offset_s)
+        judgement = self._judge.judge(heard, log_probs, offset_s)
         self._lap(watch, "revision")
         if judgement.fit is None:
             return Revision(None, judgement.reason)
@@ -237,15 +243,20 @@ class Pipeline:
         offset_s = sound.start_sample / SAMPLE_RATE_HZ
         heard = greedy(log_probs, info.vocabulary, info.timing, offset_s)
         verdict = self._gate.judge(heard)
-        self._lap(watch, "hypothesis")
         finder = self.finder()
-        found = self._find(finder.ranker, heard.text, log_probs, verdict, inside)
+        beam = finder.beam if self.options.decoder is Decoder.BEAM else None
+        readings: tuple[Reading, ...] = ()
+        if beam and verdict.is_speech:
+            readings = beam.decode(log_probs, offset_s)
+        self._lap(watch, "hypothesis")
+        asked = heard.text
+        if readings and self.options.search is SearchMode.FULL:
+            asked = query_of(reading.hypothesis.text for reading in readings)
+        found = self._find(finder.ranker, asked, log_probs, verdict, inside)
         self._lap(watch, "search")
-        hypotheses: tuple[Hypothesis, ...] = ()
-        if verdict.is_speech:
-            hypotheses = (heard,)
-            if finder.beam and self.options.decoder is Decoder.BEAM:
-                hypotheses = _readings(finder.beam, log_probs, offset_s, found.hits)
+        if beam and found.hits:
+            readings = _with_titles(beam, log_probs, offset_s, found.hits)
+        hypotheses = _spelt(readings) if readings or not verdict.is_speech else (heard,)
         self._lap(watch, "hypothesis")
         return Result(
             utterance=sound.number,
@@ -276,10 +287,17 @@ class Pipeline:
         self._observer.stage(name, watch.lap(name))
 
 
-def _readings(
+def _with_titles(
     beam: BeamDecoder, log_probs: LogProbs, offset_s: float, hits: Sequence[Hit]
-) -> tuple[Hypothesis, ...]:
-    """What was said, best first: read with the titles that the sound was found to fit."""
+) -> tuple[Reading, ...]:
+    """What was said, read with the titles that the sound was found to fit."""
     titles = [title for hit in hits for title in spellings(hit.title)]
-    best, *others = beam.decode(log_probs, offset_s, beam.bias(titles))
-    return (best.hypothesis, *(replace(reading.hypothesis, words=()) for reading in others))
+    return beam.decode(log_probs, offset_s, beam.bias(titles))
+
+
+def _spelt(readings: Sequence[Reading]) -> tuple[Hypothesis, ...]:
+    """The hypotheses, best first; the times of words are kept of the best alone."""
+    return tuple(
+        replace(reading.hypothesis, words=()) if place else reading.hypothesis
+        for place, reading in enumerate(readings)
+    )

@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from speechsearch.audio import portaudio
 from tests.audio.pulse import Cables
 from tests.families import family  # noqa: F401 - a fixture
 from tests.serving import Server, serving
+
+# No test depends on time: the first example may wait for a compiler, any for a busy machine.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -6,13 +6,13 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from endpoint_pairs import Pair
 
-from speechsearch.pipeline import Pipeline, Spoken
+from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.types import Utterance, ms_to_samples
 from speechsearch.wire.server_session import PRE_ROLL_SAMPLES
 
@@ -51,7 +51,7 @@ def heard_in_turn(pair: Pair, pipeline: Pipeline) -> Spoken:
     first = pipeline.answer(Spoken(said, pair.first_end))
     lead = max(0, pair.onset - PRE_ROLL_SAMPLES - decided)
     second = Utterance(2, pair.samples[decided:], decided, lead)
-    return Spoken(second, pair.second_end, replace(first, utterance=said))
+    return Spoken(second, pair.second_end, Answered(said, first.result))
 
 
 def outcome(pair: Pair, pipeline: Pipeline) -> str:

@@ -1,9 +1,11 @@
-"""What the model hears next: a bounded queue of four priorities, pure and with a clock handed in.
+"""What the model hears next: a bounded queue of five priorities, pure and with a clock handed in.
 
 Answers go before decodes at a pause, those before partial transcripts, those before recordings
 that were sent in whole. Of one owner only the newest partial waits, and none that has become stale
 is heard: under load partials thin out first, answers never do. What was begun is not interrupted,
-so no recording is begun while somebody speaks, unless it has waited long.
+so no recording is begun while somebody speaks, unless it has waited long. Shadows, which nobody
+waits for, have what is left: none is begun while anything else waits, and one that grew old is not
+heard at all.
 """
 
 from __future__ import annotations
@@ -28,6 +30,12 @@ class Priority(IntEnum):
     PARTIAL = 2
     RECORDING = 3
     """Of a recording that was sent in whole: nobody speaks and waits"""
+    SHADOW = 4
+    """For comparison: nobody ever sees what comes of it"""
+
+
+UNSPOKEN = frozenset({Priority.RECORDING, Priority.SHADOW})
+"""Work that is for nobody who speaks now"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,12 @@ class BatcherOptions:
     every 224 ms, and at their pause a model that is busy costs the delay of their answer"""
     recording_wait_s: float = 2.0
     """No utterance of a recording gives way longer"""
+    max_shadows: int = 16
+    """Beyond, the oldest is dropped"""
+    shadow_spared_s: float = 0.1
+    """So long after the last work for somebody who speaks no shadow is begun"""
+    shadow_age_s: float = 10.0
+    """A shadow that waited longer is dropped: there is no capacity to spare"""
     max_batch: int = 1
     """Equally long sounds heard at once; on two cores without a GPU one by one is as fast"""
 
@@ -93,6 +107,7 @@ class Batcher(Generic[W]):
             Priority.PAUSE: self.options.max_pauses,
             Priority.PARTIAL: self.options.max_partials,
             Priority.RECORDING: self.options.max_recordings,
+            Priority.SHADOW: self.options.max_shadows,
         }[job.priority]
         if job.priority in (Priority.ANSWER, Priority.RECORDING) and len(queue) >= most:
             raise Overloaded(
@@ -107,7 +122,7 @@ class Batcher(Generic[W]):
         for other in dropped:
             del queue[other]
         job.arrived_s = now_s
-        if job.priority is not Priority.RECORDING:
+        if job.priority not in UNSPOKEN:
             self._spoken_s = now_s
         queue[job] = None
         return dropped
@@ -128,15 +143,12 @@ class Batcher(Generic[W]):
 
     def take(self, now_s: float) -> tuple[list[Job[W]], list[Job[W]]]:
         """The next batch, of equal length and priority (empty where nothing waits), and the
-        partials that became too old to be heard.
+        partials and shadows that became too old to be heard.
         """
-        partials = self._waiting[Priority.PARTIAL]
-        oldest_s = now_s - self.options.partial_age_s
-        stale = [job for job in partials if job.arrived_s < oldest_s]
-        for job in stale:
-            del partials[job]
+        stale = self._grown_old(Priority.PARTIAL, now_s - self.options.partial_age_s)
+        stale += self._grown_old(Priority.SHADOW, now_s - self.options.shadow_age_s)
         for priority, queue in self._waiting.items():
-            if queue and (priority is not Priority.RECORDING or self.held_s(now_s) <= 0):
+            if queue and (priority not in UNSPOKEN or self.held_s(now_s) <= 0):
                 first = next(iter(queue))
                 alike = (job for job in queue if job.length == first.length)
                 batch = [job for job, _ in zip(alike, range(self.options.max_batch), strict=False)]
@@ -146,12 +158,23 @@ class Batcher(Generic[W]):
         return [], stale
 
     def held_s(self, now_s: float) -> float:
-        """Seconds until the next recording may be begun; endless where none waits."""
+        """Seconds until the next recording, or where none waits the next shadow, may be begun;
+        endless where neither waits.
+        """
         first = next(iter(self._waiting[Priority.RECORDING]), None)
-        if first is None:
-            return math.inf
-        until_s = self._spoken_s + self.options.spared_s
-        return min(until_s, first.arrived_s + self.options.recording_wait_s) - now_s
+        if first is not None:
+            until_s = self._spoken_s + self.options.spared_s
+            return min(until_s, first.arrived_s + self.options.recording_wait_s) - now_s
+        if self._waiting[Priority.SHADOW]:
+            return self._spoken_s + self.options.shadow_spared_s - now_s
+        return math.inf
+
+    def _grown_old(self, priority: Priority, oldest_s: float) -> list[Job[W]]:
+        queue = self._waiting[priority]
+        old = [job for job in queue if job.arrived_s < oldest_s]
+        for job in old:
+            del queue[job]
+        return old
 
     def clear(self) -> list[Job[W]]:
         """Empty the queue; what waited."""

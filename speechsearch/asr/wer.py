@@ -60,6 +60,15 @@ def count_errors(reference: str, hypothesis: str) -> Errors:
     return Errors(_errors(words), len(said.split()), _errors(letters), len(said))
 
 
+def disagreement(one: str, other: str) -> float:
+    """Word edits between two readings, as a share of the longer: 0..1."""
+    left, right = normalise(one), normalise(other)
+    longest = max(len(left.split()), len(right.split()))
+    if not left or not right:
+        return float(longest > 0)
+    return _errors(jiwer.process_words(left, right)) / longest
+
+
 def _errors(counted: jiwer.WordOutput | jiwer.CharacterOutput) -> int:
     return counted.substitutions + counted.deletions + counted.insertions
 

@@ -17,6 +17,7 @@ from rich.live import Live
 
 from speechsearch.audio.held import HeldSource
 from speechsearch.audio.source import SourceNotice
+from speechsearch.client.automation import Automation
 from speechsearch.client.connection import ConnectionState, GivenUp
 from speechsearch.client.desktop import open_hit
 from speechsearch.client.report import utterance_object
@@ -25,6 +26,7 @@ from speechsearch.client.talk_key import TalkKey
 from speechsearch.client.view import render
 from speechsearch.client.voice import Answer, Revision, Voice, VoiceEvent
 from speechsearch.clock import monotonic_s
+from speechsearch.rollout.degrees import Action as Do
 from speechsearch.wire import messages as m
 
 FRAMES_PER_S = 20
@@ -45,11 +47,13 @@ async def listen_lines(voice: Voice) -> AsyncIterator[Answer]:
             yield event
 
 
-async def listen_live(voice: Voice, console: Console) -> AsyncIterator[Answer]:
+async def listen_live(
+    voice: Voice, console: Console, automation: Automation
+) -> AsyncIterator[Answer]:
     """Draw the screen and follow the keys until ``q``, or until the source ends."""
     held = voice.source if isinstance(voice.source, HeldSource) else None
     screen = Screen(voice.source.name, muted=voice.muted, hold=held is not None)
-    terminal = _Terminal(voice, screen, held)
+    terminal = _Terminal(voice, screen, held, automation)
     with (
         Live(console=console, auto_refresh=False, screen=False) as live,
         keys(terminal.press),
@@ -59,6 +63,7 @@ async def listen_live(voice: Voice, console: Console) -> AsyncIterator[Answer]:
             async for event in _until(voice.run(), terminal.quit):
                 terminal.screen.update(event)
                 if isinstance(event, Answer):
+                    terminal.answered(event)
                     yield event
         finally:
             drawing.cancel()
@@ -68,8 +73,14 @@ async def listen_live(voice: Voice, console: Console) -> AsyncIterator[Answer]:
 class _Terminal:
     """Joins the screen's state to the voice."""
 
-    def __init__(self, voice: Voice, screen: Screen, held: HeldSource | None) -> None:
+    def __init__(
+        self, voice: Voice, screen: Screen, held: HeldSource | None, automation: Automation
+    ) -> None:
         self.screen = screen
+        self._automation = automation
+        screen.shows_answers = automation.shows
+        if not automation.hears:
+            voice.muted = screen.muted = True
         self.quit = asyncio.Event()
         self._held = held
         self._key = TalkKey()
@@ -89,6 +100,7 @@ class _Terminal:
         action: Action | None = self.screen.press(key)
         match action:
             case "mute":
+                self.screen.muted |= not self._automation.hears
                 self._voice.muted = self.screen.muted
             case "talk":
                 self._key.press(monotonic_s())
@@ -99,14 +111,22 @@ class _Terminal:
             case "quit":
                 self.quit.set()
             case Typed(query):
+                self._automation.typed()
                 self._searches += 1
                 self._voice.connection.say(m.Search(id=self._searches, query=query))
             case Opened(hit, utterance):
+                self._automation.chose(hit)
                 self.screen.notes.append(open_hit(hit))
                 if utterance is not None:
                     self._voice.connection.say(
                         m.Feedback(utterance=utterance, action="click", hit=hit.id)
                     )
+
+    def answered(self, answer: Answer) -> None:
+        """Do with an answer what the degree of automation allows."""
+        final = answer.message
+        if isinstance(final, m.Final) and self._automation.answered(final) is Do.OPEN:
+            self.screen.notes.append(f"{open_hit(final.hits[0])}, by itself")
 
     def _talk(self) -> None:
         """Let sound pass while the key says so."""

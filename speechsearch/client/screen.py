@@ -56,6 +56,8 @@ class Screen:
     confidence: float | None = None
     hits: tuple[Hit, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
+    shows_answers: bool = True
+    """Whether what was heard is shown, or only what was typed"""
     typing: str | None = None
     """The query being typed, None while nobody types"""
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_NOTES))
@@ -128,6 +130,9 @@ class Screen:
         return Opened(self.hits[place], self._utterance) if place < len(self.hits) else None
 
     def _show(self, event: Answer | Revision | m.Partial | m.Results) -> None:
+        if not self.shows_answers and not isinstance(event, m.Results):
+            self.waiting = self.waiting and not isinstance(event, Answer)
+            return
         match event:
             case Answer(message=m.Final() as final):
                 self.waiting, self._utterance = False, final.utterance

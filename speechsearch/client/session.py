@@ -17,6 +17,7 @@ from speechsearch.audio.capture import Microphone
 from speechsearch.audio.held import HeldSource
 from speechsearch.audio.player import Playlist, read_audio
 from speechsearch.audio.source import Source
+from speechsearch.client.automation import Automation, Catalogue, end_session
 from speechsearch.client.capture_log import remember
 from speechsearch.client.connection import Connection
 from speechsearch.client.listen import listen_lines, listen_live
@@ -86,18 +87,22 @@ async def listen_or_play(
         connection = Connection(url, setup.settings.server.token)
         held = isinstance(source, HeldSource)
         voice = live_voice(source, connection, setup.settings, hold=held)
+        catalogue = Catalogue.of(setup.settings)
+        automation = Automation(catalogue.load().ladder, catalogue.options.open_above)
         try:
             with portaudio.quiet():
-                answers = [answer async for answer in _show(voice)]
+                answers = [answer async for answer in _show(voice, automation)]
         finally:
             if microphone:
                 remember(microphone.name, microphone.overruns, microphone.missed_s)
+            if said := end_session(catalogue, automation):
+                _say(said)
     print(_summary(voice, answers, wanted), file=sys.stderr)
 
 
-def _show(voice: Voice) -> AsyncIterator[Answer]:
+def _show(voice: Voice, automation: Automation) -> AsyncIterator[Answer]:
     console = Console()
-    return listen_live(voice, console) if console.is_terminal else listen_lines(voice)
+    return listen_live(voice, console, automation) if console.is_terminal else listen_lines(voice)
 
 
 def _summary(voice: Voice, answers: Sequence[Answer], wanted: Mapping[str, str]) -> str:

@@ -5,6 +5,8 @@ Labels are stage, model and outcome; never a user or an utterance.
 
 from __future__ import annotations
 
+from copy import copy
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from speechsearch.types import Result, Utterance
@@ -120,6 +122,12 @@ class Metrics:
         self.queued = Gauge(
             "speechsearch_queued_utterances", "Waiting for the model", registry=self.registry
         )
+
+    def of_model(self, model: str) -> Metrics:
+        """The same metrics, told of what another model does."""
+        other = copy(self)
+        other._model = model
+        return other
 
     def stage(self, name: str, ms: float) -> None:
         """A stage took ``ms``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,8 +34,8 @@ class RankingOptions:
     """Further hits fit at least this share of the best one."""
     text_nats: float = 1.0
     """What a full match of words is worth: decides between titles that sound alike."""
-    most_cells: int = 25_000_000
-    """Frames times letters scored for one utterance, about 20 ms on one core of the machine in the
+    most_cells: int = 15_000_000
+    """Frames times letters scored for one utterance, about 12 ms on one core of the machine in the
     README; a larger catalogue is first cut to a shortlist."""
     most_letters: int = 600_000
     """Of a catalogue that is scored whole for a short utterance"""
@@ -66,6 +66,18 @@ class Ranking:
 NOTHING = Ranking((), Verdict.NOTHING, 0.0)
 Shares = dict[int, float]
 """How well each entry's words match, 1 for the best: by its number"""
+
+
+def query_of(texts: Iterable[str]) -> str:
+    """One query of all words of the n-best readings, each once, carrier phrases left out.
+
+    Of 275 phrases among 103,576 titles, with noise at 5 dB, 196 came out on top with the words of
+    five readings, as with five queries weighted by how likely each reading is (195); 194 with
+    those of the best reading, 184 with the best letter of each frame.
+    """
+    return " ".join(
+        dict.fromkeys(word for text in texts for word in text[carrier_length(text) :].split())
+    )
 
 
 class Ranker:

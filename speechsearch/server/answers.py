@@ -10,7 +10,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from speechsearch.asr.batcher import Batcher, BatcherOptions, Job, Priority
+from speechsearch.asr.batcher import UNSPOKEN, Batcher, BatcherOptions, Job, Priority
+from speechsearch.asr.model import AcousticModel
 from speechsearch.clock import Clock, Deadline, Stopwatch, monotonic_s
 from speechsearch.config import ServerOptions
 from speechsearch.errors import DeadlineExceeded
@@ -29,8 +30,10 @@ class Work(Generic[T]):
 
     sound: Audio
     conclude: Callable[[LogProbs, Stopwatch], T]
+    model: AcousticModel
+    """Hears it, with others of its length"""
     hear: Callable[[Audio], LogProbs] | None = None
-    """None: the model hears it, with others of its length"""
+    """Hears it instead, alone"""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,10 +60,14 @@ class Answers:
         second: SecondPass | None = None,
     ) -> None:
         self.pipeline = pipeline
+        """Who answers by default: another one may be put here at any time, in one assignment; work
+        that was begun goes on with the one that it was begun with"""
         self.second = second
         self.admission = Admission(
             options=AdmissionOptions(most_load=options.max_load), clock=clock
         )
+        self.watch: Callable[[Priority, float], None] | None = None
+        """Told in the loop of all that was heard and how many seconds it took, where wanted"""
         self._metrics = metrics
         self._deadline_ms = options.deadline_ms
         self.revise_within_ms = options.revise_within_ms
@@ -76,7 +83,7 @@ class Answers:
     def submit(self, work: Work[T], priority: Priority, owner: Hashable) -> Ticket[T]:
         """Have ``work`` done; raises Overloaded where too many answers wait."""
         loop = asyncio.get_running_loop()
-        patient = priority is Priority.RECORDING
+        patient = priority in UNSPOKEN
         deadline = Deadline.after_ms(math.inf if patient else self._deadline_ms, self._clock)
         ticket = Ticket(work, deadline, loop.create_future())
         ticket.job = Job(ticket, owner, priority, len(work.sound))
@@ -138,7 +145,7 @@ class Answers:
         due: dict[Job[Ticket[Any]], float] = {}
         for job in _wanted(batch):
             queue_ms = (self._clock() - job.arrived_s) * 1000
-            if job.priority is not Priority.RECORDING:
+            if job.priority not in UNSPOKEN:
                 self._metrics.stage("queue", queue_ms)
             if job.work.deadline.passed:
                 self._settle(job.work, _too_late(queue_ms))
@@ -154,7 +161,9 @@ class Answers:
             for job in due:
                 self._settle(job.work, error)
             return
-        self._metrics.stage("decode", watch.lap("decode"))
+        decode_ms = watch.lap("decode")
+        if batch[0].priority is not Priority.SHADOW:
+            self._metrics.stage("decode", decode_ms)
         for (job, queue_ms), log_probs in zip(due.items(), heard, strict=True):
             own = Stopwatch(self._clock, {"queue": queue_ms, **watch.laps_ms})
             try:
@@ -163,14 +172,21 @@ class Answers:
                 outcome = error
             job.work.cpu_s = (time.process_time() - cpu_before_s) / len(due)
             self._settle(job.work, outcome)
-        if batch[0].priority in (Priority.ANSWER, Priority.PAUSE):
-            busy_s = self._clock() - began_s
-            batch[0].work.outcome.get_loop().call_soon_threadsafe(self.admission.worked, busy_s)
+        self._account(batch[0], self._clock() - began_s)
+
+    def _account(self, first: Job[Ticket[Any]], busy_s: float) -> None:
+        """Tell the loop how long a batch took."""
+        priority, loop = first.priority, first.work.outcome.get_loop()
+        if priority in (Priority.ANSWER, Priority.PAUSE):
+            loop.call_soon_threadsafe(self.admission.worked, busy_s)
+        if self.watch is not None:
+            loop.call_soon_threadsafe(self.watch, priority, busy_s)
 
     def _hear(self, batch: list[Work[Any]]) -> list[LogProbs]:
-        if batch[0].hear is not None:
-            return [work.hear(work.sound) for work in batch if work.hear]
-        return self.pipeline.model.log_probs_of([work.sound for work in batch])
+        model = batch[0].model
+        if all(work.hear is None and work.model is model for work in batch):
+            return model.log_probs_of([work.sound for work in batch])
+        return [(work.hear or work.model.log_probs)(work.sound) for work in batch]
 
     def _settle(self, ticket: Ticket[Any], outcome: Any) -> None:
         """Resolve a future of the loop's thread, unless nobody waits for it any more."""

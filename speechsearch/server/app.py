@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -25,7 +26,6 @@ from speechsearch.server.faults import failed, no_route
 from speechsearch.server.guard import Guard, check_token
 from speechsearch.server.openapi import openapi
 from speechsearch.server.page import page_routes
-from speechsearch.server.second_pass import SecondPass
 from speechsearch.server.sockets import Sockets
 from speechsearch.server.transcriptions import Transcriptions
 from speechsearch.types import SAMPLE_RATE_HZ
@@ -33,6 +33,9 @@ from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire.address import SOCKET_PATH
 from speechsearch.wire.messages import MAX_HITS, MAX_QUERY_LETTERS
 from speechsearch.wire.objects import SearchObject
+
+if TYPE_CHECKING:
+    from speechsearch.server.rollouts import Rollouts
 
 
 class Http:
@@ -92,27 +95,29 @@ def _presumed_load(pipeline: Pipeline) -> float:
 
 
 def create_app(
-    pipeline: Pipeline,
+    answers: Answers,
     metrics: Metrics,
     options: ServerOptions,
     segmenter: Callable[[], Segmenter],
-    second: SecondPass | None = None,
+    rollouts: Rollouts | None = None,
 ) -> Starlette:
     """The app around one pipeline; ``app.state.sockets`` drains it.
 
     ``segmenter`` makes one for each recording that is sent in whole, and for each session whose
     utterances the server finds.
     """
-    answers = Answers(pipeline, metrics, options, second=second)
     sockets = Sockets(answers, metrics, options, segmenter)
+    if rollouts:
+        sockets.seat = rollouts.attach(answers, metrics)
     http = Http(answers, metrics, sockets, options.token)
     transcriptions = Transcriptions(answers, metrics, options, segmenter, lambda: sockets.draining)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        answers.admission.newcomer_load = await asyncio.to_thread(_presumed_load, pipeline)
-        http.warm = True
-        yield
+        answers.admission.newcomer_load = await asyncio.to_thread(_presumed_load, answers.pipeline)
+        async with rollouts.running() if rollouts else nullcontext():
+            http.warm = True
+            yield
         answers.close()
 
     app = Starlette(
@@ -124,6 +129,7 @@ def create_app(
             Route("/v1/search", http.search),
             Route("/v1/transcriptions", transcriptions, methods=["POST"]),
             Route("/openapi.json", openapi),
+            *(rollouts.routes() if rollouts else ()),
             *page_routes(),
         ],
         exception_handlers={SpeechsearchError: failed, HTTPException: no_route},

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.engines import Chosen, engine_for, load_model
-from speechsearch.asr.folder import find_model
+from speechsearch.asr.folder import ModelFolder, find_model
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
 from speechsearch.asr.second_ear import chosen_second_ear, open_second_ear
@@ -24,8 +26,11 @@ from speechsearch.search.live import Live
 from speechsearch.search.ranking import Ranker, RankingOptions
 from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
+from speechsearch.server.answers import Answers
 from speechsearch.server.app import create_app
+from speechsearch.server.rollout_files import open_rollout_files
 from speechsearch.server.second_pass import SecondPass
+from speechsearch.server.versions import HEARING, Loaded, champion_settings
 from speechsearch.types import ONE_EAR, Decoder
 from speechsearch.vad.build import build_detector
 from speechsearch.vad.segmenter import Segmenter
@@ -87,32 +92,79 @@ def _beam(settings: Settings, info: ModelInfo, index: Index) -> BeamDecoder:
 
 
 def build_app(settings: Settings) -> Starlette:
-    """Load everything that ``settings`` name; raises ConfigError, ModelError, SearchIndexError."""
-    options = pipeline_options(settings)
-    second = second_pass(options.second_pass)
-    folder = find_model(settings.asr.model, settings.model_dirs)
-    chosen = engine_for(folder, settings.asr.engine, settings.asr.device)
-    model = load_model(folder, chosen, threads_of(settings))
-    metrics = Metrics(model.info.label)
-    where = Path(settings.search.index) if settings.search.index else demo_index()
+    """Load everything that ``settings`` name, or where versions are rolled out the champion.
+
+    Raises ConfigError, ModelError, SearchIndexError, RolloutError.
+    """
+    pipeline_options(settings)
+    files = open_rollout_files(settings)
+    champion = champion_settings(settings, files) if files else settings
+    second = second_pass(pipeline_options(champion).second_pass)
+    metrics = Metrics(_model_folder(champion).info.label)
+    live = load(champion, metrics)
+    if second:
+        metrics.second_ear(second.name)
+    answers = Answers(live.pipeline, metrics, settings.server, second=second)
+    if files is None:
+        return create_app(answers, metrics, settings.server, live.segmenter)
+    from speechsearch.server.rollouts import Rollouts
+
+    make = partial(load, metrics=metrics)
+    rollouts = Rollouts(settings, files, live, make, index_folder)
+    return create_app(answers, metrics, settings.server, rollouts.segmenter, rollouts)
+
+
+def second_pass(name: str) -> SecondPass | None:
+    """The second ear of this name, being loaded; its ``name`` waits for that.
+
+    It is the server's, whichever version answers.
+    """
+    if name == ONE_EAR:
+        return None
+    return SecondPass(lambda: open_second_ear(name, cache_dir()))
+
+
+def index_folder(settings: Settings) -> Path:
+    """The index that is searched by these settings."""
+    return Path(settings.search.index) if settings.search.index else demo_index()
+
+
+def _model_folder(settings: Settings) -> ModelFolder:
+    return find_model(settings.asr.model, settings.model_dirs)
+
+
+def load(settings: Settings, metrics: Metrics, beside: Loaded | None = None) -> Loaded:
+    """A version ready to answer; what it has in common with the one ``beside`` is there once.
+
+    Raises ConfigError, ModelError, SearchIndexError.
+    """
+    options, folder = pipeline_options(settings), _model_folder(settings)
+    alike = beside and all(
+        getattr(beside.settings.asr, name) == getattr(settings.asr, name) for name in HEARING
+    )
+    if beside and alike:
+        model = beside.pipeline.model
+    else:
+        chosen = engine_for(folder, settings.asr.engine, settings.asr.device)
+        model = load_model(folder, chosen, threads_of(settings))
+    same_letters = beside and beside.pipeline.model.info.vocabulary == model.info.vocabulary
+    if beside and same_letters and beside.shares_finder_with(settings):
+        find = beside.pipeline.finder
+    else:
+        find = _finder(settings, options, model.info)
+    pipeline = Pipeline(model, find, options=options, observer=metrics.of_model(model.info.label))
+    return Loaded(settings, pipeline, partial(_segmenter, settings))
+
+
+def _finder(settings: Settings, options: PipelineOptions, info: ModelInfo) -> Callable[[], Finder]:
     beams: list[BeamDecoder] = []
 
     def finder(index: Index) -> Finder:
         if not beams and options.decoder is Decoder.BEAM:
-            beams.append(_beam(settings, model.info, index))
-        return Finder(_ranker(settings, model.info, index), *beams).warm_up()
+            beams.append(_beam(settings, info, index))
+        return Finder(_ranker(settings, info, index), *beams).warm_up()
 
-    pipeline = Pipeline(model, Live(where, finder).current, options=options, observer=metrics)
-    if second:
-        metrics.second_ear(second.name)
-    return create_app(pipeline, metrics, settings.server, lambda: _segmenter(settings), second)
-
-
-def second_pass(name: str) -> SecondPass | None:
-    """The second ear of this name, being loaded; its ``name`` waits for that."""
-    if name == ONE_EAR:
-        return None
-    return SecondPass(lambda: open_second_ear(name, cache_dir()))
+    return Live(index_folder(settings), finder).current
 
 
 def _segmenter(settings: Settings) -> Segmenter:

@@ -10,13 +10,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from speechsearch.asr.batcher import Priority
 from speechsearch.clock import Clock, monotonic_s
-from speechsearch.errors import SpeechsearchError
+from speechsearch.errors import DeadlineExceeded, Overloaded, SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
-from speechsearch.pipeline import Answered, Spoken
+from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.server.answers import Answers, Ticket, Work
 from speechsearch.server.glimpses import Glimpses
 from speechsearch.server.rehearing import Rehearing
@@ -30,6 +30,18 @@ Say = Callable[[m.Message], Awaitable[None]]
 Latest = asyncio.Future[Answered | None]
 
 
+class Seated(Protocol):
+    """Which version answers a session; see ``rollout/router.py``."""
+
+    def begin(self, number: int) -> Pipeline:
+        """Who hears an utterance that begins now, to its end."""
+        ...
+
+    def failed(self, pipeline: Pipeline, error: Exception) -> None:
+        """An utterance had to be answered by another."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class _Speculation:
     """The answer that stands if the pause since ``sample`` is the end."""
@@ -38,6 +50,7 @@ class _Speculation:
     sample: int
     began_s: float
     priority: Priority
+    pipeline: Pipeline
     ticket: Ticket[Answered] | None = None
     task: asyncio.Task[Answered | None] = field(init=False)
     rehearing: Rehearing | None = None
@@ -57,32 +70,41 @@ class Conversation:
         say: Say,
         *,
         hello: m.Hello | None = None,
-        clock: Clock = monotonic_s,
+        seat: Seated | None = None,
     ) -> None:
+        """Without a ``seat`` whoever answers by default hears it."""
         hello = hello or m.Hello(protocol=m.PROTOCOL)
         self._patient = hello.patient
         self._rehearings: dict[int, Rehearing] = {}
         self._turn = asyncio.Lock()
         self._answers = answers
+        self._seat = seat
+        self._pipeline = answers.pipeline
+        self._number = 0
         self._metrics = metrics
         self._say = say
-        self._clock = clock
-        self._options = answers.pipeline.options.turns
+        self._clock: Clock = monotonic_s
         self._habit = Habit()
         self._speculation: _Speculation | None = None
         self._latest: Latest | None = None
         self._acted: set[int] = set()
-        self._glimpses = Glimpses(answers, metrics, say) if hello.partials else None
+        self._glimpses = Glimpses(answers, metrics, say, self._hearer) if hello.partials else None
 
     def hear(self, session: ServerSession) -> None:
         """More sound came."""
+        number, _ = session.progress
+        if number:
+            self._hears(number)
         if self._glimpses and self._speculation is None:
             self._glimpses.grew(session)
 
     def pause(self, event: Paused) -> None:
         """Begin to answer what may have been all."""
         self._discard()
-        speculation = _Speculation(event.utterance, event.sample, self._clock(), self.at_pause)
+        pipeline = self._hears(event.utterance.number)
+        speculation = _Speculation(
+            event.utterance, event.sample, self._clock(), self.at_pause, pipeline
+        )
         speculation.task = asyncio.create_task(self._speculate(speculation, self._latest))
         self._speculation = speculation
 
@@ -140,7 +162,30 @@ class Conversation:
         if self._glimpses:
             self._glimpses.end()
         before, self._latest = self._latest, asyncio.get_running_loop().create_future()
-        return asyncio.create_task(self._answer(ended, speculation, before, self._latest))
+        pipeline = self._hears(ended.utterance.number)
+        return asyncio.create_task(self._answer(ended, speculation, before, self._latest, pipeline))
+
+    def _hears(self, number: int) -> Pipeline:
+        """Who hears an utterance: chosen when it begins."""
+        if number != self._number:
+            self._number = number
+            self._pipeline = self._seat.begin(number) if self._seat else self._answers.pipeline
+        return self._pipeline
+
+    def _hearer(self) -> Pipeline:
+        return self._pipeline
+
+    async def _have_answered(self, spoken: Spoken, pipeline: Pipeline) -> Answered | None:
+        """By ``pipeline``, or where that fails and is not who answers by default, by who is."""
+        try:
+            return await self._answers.submit(_work(spoken, pipeline), self.at_end, self).outcome
+        except Exception as error:
+            refused = isinstance(error, (Overloaded, DeadlineExceeded))
+            if refused or self._seat is None or pipeline is self._answers.pipeline:
+                raise
+            self._seat.failed(pipeline, error)
+        work = _work(spoken, self._answers.pipeline)
+        return await self._answers.submit(work, self.at_end, self).outcome
 
     async def _answer(
         self,
@@ -148,6 +193,7 @@ class Conversation:
         speculation: _Speculation | None,
         before: Latest | None,
         latest: Latest,
+        pipeline: Pipeline,
     ) -> Answered:
         answered = None
         try:
@@ -156,8 +202,7 @@ class Conversation:
             if answered is None:
                 self._metrics.speculated("none")
                 spoken = await self._spoken(ended.utterance, ended.end_sample, before)
-                ticket = self._answers.submit(self._work(spoken), self.at_end, self)
-                answered = await ticket.outcome
+                answered = await self._have_answered(spoken, pipeline)
                 if answered is None:
                     raise SpeechsearchError("the server is ending", hint="Connect again")
             answered = _with_all_sound(answered, ended.utterance, before)
@@ -180,10 +225,10 @@ class Conversation:
     def _rehear(self, answered: Answered) -> Rehearing | None:
         """Begin to hear speech again where there is a second ear."""
         second = self._answers.second
-        if second is None or not answered.result.hypotheses:
+        if second is None or answered.heard is None or not answered.result.hypotheses:
             return None
         priority = self.at_end if self._patient else Priority.PAUSE
-        return Rehearing(second, self._answers, answered, priority)
+        return Rehearing(second, self._answers, answered, answered.heard, priority)
 
     async def _adopt(self, speculation: _Speculation) -> Answered | None:
         """The pause was the end: take what was begun then; None where it came to nothing."""
@@ -208,7 +253,8 @@ class Conversation:
         if answered and not speculation.dropped and not self._patient:
             speculation.rehearing = self._rehear(answered)
         if speculation is self._speculation:
-            allowance = allow(answered.result if answered else None, self._habit, self._options)
+            options = speculation.pipeline.options.turns
+            allowance = allow(answered.result if answered else None, self._habit, options)
             self._metrics.allowed(allowance.reason)
             await self._say(
                 m.Hangover(
@@ -227,7 +273,8 @@ class Conversation:
     async def _try(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
         try:
             spoken = await self._spoken(speculation.utterance, speculation.sample, before)
-            ticket = self._answers.submit(self._work(spoken), speculation.priority, self)
+            work = _work(spoken, speculation.pipeline)
+            ticket = self._answers.submit(work, speculation.priority, self)
             speculation.ticket = ticket
             return await ticket.outcome
         except SpeechsearchError:
@@ -235,13 +282,6 @@ class Conversation:
         except Exception:
             logging.exception("a speculative answer failed")
             return None
-
-    def _work(self, spoken: Spoken) -> Work[Answered]:
-        pipeline = self._answers.pipeline
-        return Work(
-            pipeline.sound_of(spoken),
-            lambda log_probs, watch: pipeline.conclude(spoken, log_probs, watch),
-        )
 
     async def _spoken(self, utterance: Utterance, end_sample: int, before: Latest | None) -> Spoken:
         """The utterance with the answer that it may go on with, once that is there."""
@@ -251,13 +291,13 @@ class Conversation:
         return Spoken(utterance, end_sample, earlier)
 
     def _may_continue(self, earlier: Answered, utterance: Utterance) -> bool:
-        said = earlier.utterance
+        said, options = earlier.utterance, self._pipeline.options.turns
         joined_ms = said.duration_ms + utterance.duration_ms
-        heard = bool(earlier.result.text) or said.duration_ms <= self._options.most_unheard_ms
+        heard = bool(earlier.result.text) or said.duration_ms <= options.most_unheard_ms
         return (
             heard
             and said.end_sample == utterance.start_sample
-            and joined_ms <= self._options.most_joined_ms
+            and joined_ms <= options.most_joined_ms
             and said.number not in self._acted
         )
 
@@ -287,6 +327,14 @@ class RecordedConversation(Conversation):
     """That of a recording: it gives way to all who speak now."""
 
     at_pause = at_end = Priority.RECORDING
+
+
+def _work(spoken: Spoken, pipeline: Pipeline) -> Work[Answered]:
+    return Work(
+        pipeline.sound_of(spoken),
+        lambda log_probs, watch: pipeline.conclude(spoken, log_probs, watch),
+        pipeline.model,
+    )
 
 
 def _with_all_sound(answered: Answered, ended: Utterance, before: Latest | None) -> Answered:

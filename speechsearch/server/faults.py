@@ -20,6 +20,8 @@ STATUS: dict[type[errors.SpeechsearchError], int] = {
     errors.TooMuchSound: 413,
     errors.UnsupportedAudio: 415,
     errors.AudioFileError: 422,
+    errors.VersionError: 404,
+    errors.IllegalTransition: 409,
     errors.Overloaded: 429,
     errors.ServerUnavailable: 503,
     errors.DeadlineExceeded: 503,

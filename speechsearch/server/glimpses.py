@@ -10,6 +10,7 @@ from speechsearch.asr.stable import StablePrefix
 from speechsearch.clock import Stopwatch
 from speechsearch.errors import SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
+from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers, Work
 from speechsearch.types import LogProbs, Result, Utterance, ms_to_samples
 from speechsearch.wire import messages as m
@@ -29,16 +30,22 @@ class Glimpses:
     """Of one session; looks at the utterance that is open as it grows."""
 
     def __init__(
-        self, answers: Answers, metrics: Metrics, say: Callable[[m.Message], Awaitable[None]]
+        self,
+        answers: Answers,
+        metrics: Metrics,
+        say: Callable[[m.Message], Awaitable[None]],
+        pipeline: Callable[[], Pipeline],
     ) -> None:
+        """``pipeline``: who hears the utterance that is open now."""
         self._answers = answers
+        self._pipeline = pipeline
         self._metrics = metrics
         self._say = say
         self._utterance = 0
         self._due = 0
         self._task: asyncio.Task[None] | None = None
         self._prefix = StablePrefix()
-        self._listening = answers.pipeline.model.listen()
+        self._listening = pipeline().model.listen()
         self._seq = 0
 
     def grew(self, session: ServerSession) -> None:
@@ -85,16 +92,16 @@ class Glimpses:
     def _begin(self, number: int) -> None:
         self._utterance, self._due, self._seq = number, 0, 0
         self._prefix = StablePrefix()
-        self._listening = self._answers.pipeline.model.listen()
+        self._listening = self._pipeline().model.listen()
 
     async def _look(self, sound: Utterance) -> None:
-        pipeline = self._answers.pipeline
+        pipeline = self._pipeline()
 
         def conclude(log_probs: LogProbs, watch: Stopwatch) -> Result:
             return pipeline.read(sound, log_probs, watch, inside=False)
 
         try:
-            work = Work(sound.samples, conclude, self._listening.log_probs)
+            work = Work(sound.samples, conclude, pipeline.model, self._listening.log_probs)
             heard = await self._answers.submit(work, Priority.PARTIAL, self).outcome
         except SpeechsearchError:
             heard = None

@@ -26,7 +26,8 @@ ABOUT = """\
 Voice search on your own machine. Speech that is spoken now goes over a websocket, `/v1/stream`,
 whose protocol `speechsearch.v1` is described in `speechsearch/wire/PROTOCOL.md`; here is what is
 answered over plain HTTP. Where the server has a token, `/metrics` and `/v1/` need it. Requests with
-the `Origin` of another site, or a `Host` that is not the server's, are refused with 403.
+the `Origin` of another site, or a `Host` that is not the server's, are refused with 403. Where an
+administrator's token is set, `/v1/rollout` lets new versions in (`server/rollout_routes.py`).
 """
 EVENTS = """\
 An event, with one JSON object as its data: `utterance` as each is answered, `progress` about twice

@@ -8,7 +8,7 @@ import logging
 from speechsearch.asr.batcher import Priority
 from speechsearch.clock import Clock
 from speechsearch.errors import SpeechsearchError
-from speechsearch.pipeline import Answered, Revision
+from speechsearch.pipeline import Answered, Heard, Revision
 from speechsearch.server.answers import Answers, Work
 from speechsearch.server.revising import Revising
 from speechsearch.server.second_pass import SecondPass
@@ -17,17 +17,23 @@ from speechsearch.wire import messages as m
 
 
 class Rehearing:
-    """Begins to hear ``answered`` again at once; ``priority`` is that of what follows from it.
+    """Begins at once to hear again what ``answered`` rests on; ``priority``: of what follows.
 
     What is no speculation (``Priority.PAUSE``) waits for the ear however long that takes.
     """
 
     def __init__(
-        self, second: SecondPass, answers: Answers, answered: Answered, priority: Priority
+        self,
+        second: SecondPass,
+        answers: Answers,
+        answered: Answered,
+        heard: Heard,
+        priority: Priority,
     ) -> None:
         self._second = second
         self._answers = answers
         self._answered = answered
+        self._heard = heard
         self._priority = priority
         self._revising = Revising()
         self._said: asyncio.Future[m.Revised | None] = asyncio.get_running_loop().create_future()
@@ -76,19 +82,21 @@ class Rehearing:
 
     async def _revise(self) -> Revision:
         patient = self._priority is not Priority.PAUSE
-        outcome = self._second.submit(self._answered.heard, patient=patient)
+        outcome = self._second.submit(self._heard.samples, patient=patient)
         try:
-            heard = await outcome
+            readings = await outcome
         except asyncio.CancelledError:
             self._second.withdraw(outcome)
             raise
-        if heard is None:
+        if readings is None:
             return Revision(None, "dropped")
-        pipeline, answered, ear = self._answers.pipeline, self._answered, self._second.name
+        answered, heard, ear = self._answered, self._heard, self._second.name
+        pipeline = heard.pipeline
         work = Work(
-            answered.heard,
-            lambda _, watch: pipeline.revise(answered, heard, ear, watch),
-            lambda _: answered.log_probs,
+            heard.samples,
+            lambda log_probs, watch: pipeline.revise(answered, log_probs, readings, ear, watch),
+            pipeline.model,
+            lambda _: heard.log_probs,
         )
         return await self._answers.submit(work, self._priority, self).outcome or Revision(
             None, "dropped"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from starlette.websockets import WebSocketDisconnect
 
@@ -14,6 +15,9 @@ from speechsearch.server.listening import Listening
 from speechsearch.wire.codec import encode_message
 from speechsearch.wire.messages import Hello, Message
 from speechsearch.wire.server_session import ServerSession
+
+if TYPE_CHECKING:
+    from speechsearch.server.seats import Seat
 
 SendText = Callable[[str], Awaitable[None]]
 SEND_TIMEOUT_S = 10.0
@@ -28,6 +32,8 @@ class Held:
     conversation: Conversation = field(init=False)
     listening: Listening | None = None
     """Where the server finds the utterances itself"""
+    seat: Seat | None = None
+    """Where versions are rolled out"""
     send_text: SendText | None = None
     detached_s: float = 0.0
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -95,10 +101,14 @@ class Sessions:
             held.send_text = None
             held.detached_s = self._clock()
             held.settle()
+            if held.seat:
+                held.seat.over()
 
     def drop(self, held: Held) -> None:
         """The client said bye."""
         self._held.pop(held.session.resume_token, None)
+        if held.seat:
+            held.seat.over()
 
     async def idle(self) -> None:
         """Return once no session has anything in flight."""

@@ -8,6 +8,7 @@ import hmac
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -46,6 +47,9 @@ from speechsearch.wire.events import (
 from speechsearch.wire.server_session import ServerFacts, check_hello
 from speechsearch.wire.stream import Stream
 
+if TYPE_CHECKING:
+    from speechsearch.server.seats import Seat
+
 HELLO_TIMEOUT_S = 5.0
 HANG_UP_TIMEOUT_S = 2.0
 MAX_ERRORS = 50
@@ -73,6 +77,8 @@ class Sockets:
         self._connections: set[WebSocket] = set()
         self._speakers: dict[WebSocket, float] = {}
         self._draining = False
+        self.seat: Callable[[str], Seat] | None = None
+        """Gives a session its seat, where versions are rolled out"""
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection from accept to close."""
@@ -94,12 +100,18 @@ class Sockets:
     def _furnish(self, held: Held, hello: m.Hello) -> None:
         """Give a new session what it holds: its turns, and where it asks for it, our own ears."""
         say: Say = held.send
+        held.seat = self.seat(held.session.id) if self.seat else None
         if hello.vad == "server":
             shortest_ms = self._answers.pipeline.options.turns.complete_ms
-            stream = Stream(held.session, self._segmenter, shortest_ms)
+            segmenter = self._segmenter
+            if held.seat:
+                shortest_ms, segmenter = held.seat.shortest_hangover_ms, held.seat.segmenter
+            stream = Stream(held.session, segmenter, shortest_ms)
             held.listening = Listening(stream, partial(self._act, held), held.settle)
             say = held.listening.saying(held.send)
-        held.conversation = Conversation(self._answers, self._metrics, say, hello=hello)
+        held.conversation = Conversation(
+            self._answers, self._metrics, say, hello=hello, seat=held.seat
+        )
 
     async def drain(self) -> None:
         """Take no new connections, let utterances in flight get their answer, then close."""
@@ -209,7 +221,7 @@ class Sockets:
             case Reply(message):
                 await held.send(message)
             case Paused():
-                held.conversation.pause(event)
+                _pause(held, event)
             case Resumed():
                 held.conversation.resume(event)
             case Withdrawn():
@@ -220,15 +232,21 @@ class Sockets:
             case Asked(m.Search() as query):
                 self._spawn(self._search(held, query))
             case Asked(m.Feedback() as feedback):
-                self._metrics.told(feedback.action)
-                if feedback.action == "click":
-                    held.conversation.act(feedback.utterance)
+                self._told(held, feedback)
+
+    def _told(self, held: Held, feedback: m.Feedback) -> None:
+        self._metrics.told(feedback.action)
+        if feedback.action == "click":
+            held.conversation.act(feedback.utterance)
+        if held.seat:
+            held.seat.told(feedback)
 
     async def _answer(
         self, held: Held, ended: UtteranceEnded, answering: asyncio.Task[Answered], began_s: float
     ) -> None:
         number = ended.utterance.number
         answer: m.Final | m.Nothing | m.Error
+        answered: Answered | None = None
         rehearing: Rehearing | None = None
         try:
             answered = await answering
@@ -249,6 +267,8 @@ class Sockets:
             answer = error_message(failed, number)
         held.session.answered(answer, number)
         await held.send(answer)
+        if held.seat:
+            held.seat.answered(ended, answered)
         if held.listening:
             await held.listening.take(held.listening.stream.go_on)
         held.settle()
@@ -282,6 +302,12 @@ class Sockets:
         except (RuntimeError, OSError, WebSocketDisconnect):
             return
         await _hang_up(socket, 1013 if isinstance(error, Overloaded) else 1008)
+
+
+def _pause(held: Held, event: Paused) -> None:
+    held.conversation.pause(event)
+    if held.seat:
+        held.seat.paused(event)
 
 
 def _subprotocol(socket: WebSocket) -> str | None:

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from speechsearch.asr.batcher import Batcher, BatcherOptions, Job, Priority
 from speechsearch.errors import Overloaded
 
-ANSWER, PAUSE, PARTIAL, RECORDING = Priority
+ANSWER, PAUSE, PARTIAL, RECORDING, SHADOW = Priority
 
 
 def job(priority, owner="a", length=100, work=None):
@@ -46,6 +46,30 @@ def test_no_recording_is_begun_while_somebody_speaks_unless_it_has_waited_long()
         assert recording not in batcher.take(tenth / 10)[0]
     assert batcher.take(12.11) == ([recording], [])
     assert batcher.held_s(12.2) == math.inf
+
+
+def test_a_shadow_is_begun_only_where_nothing_else_waits_and_nobody_spoke_just_now():
+    batcher = Batcher(BatcherOptions(spared_s=0.4, shadow_spared_s=0.1, shadow_age_s=10))
+    shadow, recording = job(SHADOW), job(RECORDING)
+    offered(batcher, job(PARTIAL), shadow, recording, now_s=10.0)
+    assert taken(batcher, 10.0)[0][0].priority is PARTIAL
+    assert batcher.take(10.2) == ([], []), "the recording, which is held, goes first"
+    assert taken(batcher, 10.4) == [[recording], [shadow]]
+    offered(batcher, job(PARTIAL), shadow, now_s=20.0)
+    batcher.take(20.0)
+    assert batcher.held_s(20.04) == pytest.approx(0.06)
+    assert batcher.take(20.09) == ([], [])
+    assert batcher.take(20.11) == ([shadow], [])
+
+
+def test_under_load_shadows_are_dropped_and_nothing_else_is():
+    batcher = Batcher(BatcherOptions(max_shadows=2, shadow_spared_s=0.1, shadow_age_s=10))
+    shadows = [job(SHADOW, n) for n in range(3)]
+    assert offered(batcher, *shadows) == shadows[:1]
+    for second in range(11):
+        offered(batcher, job(ANSWER), now_s=float(second))
+        assert batcher.take(float(second))[0][0].priority is ANSWER
+    assert batcher.take(11.0) == ([], shadows[1:])
 
 
 def test_where_nobody_spoke_a_recording_is_begun_at_once():

@@ -36,7 +36,7 @@ def folded(tokens):
     return " ".join("".join(VOCABULARY.letters[t] for t in kept).replace("|", " ").split())
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(log_probs(most_frames=7))
 def test_texts_and_their_sums_are_those_of_flashlight(table):
     options = BeamOptions(prefixes=PREFIXES, behind_nats=1e9, letter_nats=1e9, readings=8)

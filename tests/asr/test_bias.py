@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsearch.asr.bias import OUTSIDE, build_bias, follow
@@ -53,7 +53,6 @@ def test_a_begun_phrase_is_boosted_before_it_is_whole():
     assert run(["ab ba"], "ab bb") == (0, 4)
 
 
-@settings(deadline=None)
 @given(sentences, sentences)
 def test_one_phrase_is_boosted_where_it_is_said_between_words(phrase, text):
     said = f" {phrase} " in f" {text} "
@@ -63,7 +62,6 @@ def test_one_phrase_is_boosted_where_it_is_said_between_words(phrase, text):
     assert kept <= most <= len(text) + 1
 
 
-@settings(deadline=None)
 @given(st.lists(sentences, max_size=5), sentences)
 def test_no_letter_is_boosted_twice_and_no_debt_stays(phrases, text):
     kept, _ = run(phrases, text)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsearch.asr.kneser_ney import BuildOptions, build
@@ -57,7 +57,6 @@ def test_rare_n_grams_are_dropped_and_what_is_left_sums_to_one():
         assert sum(p(small, word, *history) for word in small.words) == pytest.approx(1, abs=1e-4)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=6), min_size=1, max_size=9))
 def test_a_sentence_that_was_seen_is_likelier_than_one_of_words_that_were_not(sentences):
     model = build(sentences)

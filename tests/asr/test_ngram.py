@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsearch.asr.kneser_ney import BuildOptions, build
@@ -58,7 +58,6 @@ def test_a_longer_n_gram_without_its_end_is_refused():
         assemble(WORDS, [singles(-9, -99, -2, -1, -3), pairs(("a b", -1)), triple])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(st.sampled_from("abc"), max_size=5), max_size=8),
     st.lists(st.sampled_from(["a", "b", "c", "never", BEGIN]), max_size=4),

@@ -11,7 +11,7 @@ from speechsearch.errors import ModelError
 from tests.conftest import ROOT
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.lists(st.lists(st.sampled_from(["a", "b", "ça", "it's"]), max_size=5), max_size=9),
     st.integers(1, 4),

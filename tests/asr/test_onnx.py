@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsearch.asr.folder import ModelFolder
@@ -49,7 +49,6 @@ def local_model(
     return OnnxAcousticModel(info, graphs)
 
 
-@settings(deadline=None)
 @given(st.integers(FIELD, 20 * LONGEST))
 def test_long_audio_in_pieces_equals_the_whole_frame_for_frame(samples):
     audio = np.random.default_rng(samples).standard_normal(samples, dtype=np.float32)
@@ -62,7 +61,6 @@ def test_long_audio_in_pieces_equals_the_whole_frame_for_frame(samples):
     assert max(encoder.lengths) <= FrameTiming(STRIDE, FIELD).frames(LONGEST)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 3 * LONGEST), max_size=6), st.booleans())
 def test_several_sounds_are_heard_as_each_alone_in_their_order(lengths, halved):
     rng = np.random.default_rng(0)

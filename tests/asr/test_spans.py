@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from speechsearch.asr.spans import spans
 from tests.asr.letters import best_paths, log_probs
 
 
-@settings(deadline=None)
 @given(log_probs())
 def test_letters_lie_where_the_best_path_of_their_text_has_them(table):
     for text, (nats, path) in best_paths(table).items():

@@ -49,7 +49,6 @@ def cuttings(draw, longest):
     return sorted(ends)
 
 
-@settings(deadline=None)
 @given(cuttings(6000))
 def test_however_the_sound_is_cut_each_call_equals_the_whole(ends):
     audio, halves = noise(6000), LocalHalves()
@@ -62,7 +61,6 @@ def test_however_the_sound_is_cut_each_call_equals_the_whole(ends):
     assert sum(halves.made) == TIMING.frames(ends[-1])
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 3000), min_size=1, max_size=8))
 def test_sound_may_be_taken_back_and_come_again(ends):
     audio, listening = noise(3000), Streaming(LocalHalves(), LITTLE)
@@ -72,7 +70,6 @@ def test_sound_may_be_taken_back_and_come_again(ends):
             assert np.array_equal(heard, log_softmax(LocalHalves().features(audio[:end])))
 
 
-@settings(deadline=None)
 @given(cuttings(4000), cuttings(4000))
 def test_another_sound_is_heard_anew(first, second):
     listening = Streaming(LocalHalves(), LITTLE)
@@ -83,7 +80,7 @@ def test_another_sound_is_heard_anew(first, second):
         assert np.array_equal(heard, log_softmax(LocalHalves().features(noise(4000, 1)[:end])))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(cuttings(2 * SECOND))
 def test_streamed_features_equal_those_of_the_whole_utterance(model, ends):
     """The shipped front, given the same statistics, for any cutting into calls: within float32.
@@ -118,7 +115,6 @@ def test_settled_frames_keep_what_was_told():
     assert not np.allclose(before[settled:], after[settled : len(before)])
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 10), min_size=2, max_size=6))
 def test_no_window_is_normalised_by_statistics_that_drifted_beyond_the_tolerance(levels):
     audio = np.concatenate([level * noise(400) for level in levels])

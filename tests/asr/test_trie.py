@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsearch.asr.trie import ROOT, build_trie, step
@@ -17,7 +17,6 @@ def walk(trie, text):
     return node
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("abcd'", max_size=6), max_size=12), st.text("abcd'", max_size=6))
 def test_a_walk_ends_where_a_spelling_was_put_and_nowhere_else(spellings, other):
     trie, at = build_trie(spellings, COLUMNS)
@@ -26,7 +25,6 @@ def test_a_walk_ends_where_a_spelling_was_put_and_nowhere_else(spellings, other)
     assert [int(trie.depth[node]) for node in at] == [len(s) for s in spellings]
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("abcd'", min_size=1, max_size=6), max_size=12))
 def test_shared_beginnings_are_there_once(spellings):
     trie, _ = build_trie(spellings, COLUMNS)

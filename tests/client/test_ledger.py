@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from speechsearch.client.ledger import ledger
@@ -45,7 +45,6 @@ def test_a_second_run_changes_nothing(tmp_path):
     assert out.read_bytes() == before
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_wherever_a_run_was_ended_the_next_completes_the_file_byte_for_byte(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("runs")

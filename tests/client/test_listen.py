@@ -1,5 +1,6 @@
 """The terminal view in a real pseudo-terminal."""
 
+import json
 import os
 import pty
 import re
@@ -68,6 +69,42 @@ def test_a_newcomer_sees_the_book_types_a_query_mutes_and_quits(terminal):
     terminal.until("Moby-Dick")
     terminal.press("q")
     assert terminal.process.wait(timeout=20) == 0
+
+
+@pytest.fixture
+def at_degree(server, tmp_path):
+    """A terminal whose catalogue begins at a degree of automation."""
+    running = []
+
+    def begin(degree):
+        running.append(
+            Terminal(
+                "--server", server.url, "--or-play", str(ROOT / "audio_fixtures"),
+                SPEECHSEARCH_AUTOMATION__DEGREE=degree, XDG_DATA_HOME=str(tmp_path),
+            )
+        )  # fmt: skip
+        return running[0]
+
+    yield begin
+    running[0].close()
+
+
+def test_at_full_the_first_hit_is_opened_by_itself(at_degree):
+    at_degree("full").until("copied “Pride and Prejudice”, by itself")
+
+
+def test_in_the_shadow_nothing_heard_is_shown_and_what_is_picked_is_compared(at_degree, tmp_path):
+    terminal = at_degree("shadow")
+    terminal.until("q02")
+    assert "Pride and Prejudice" not in terminal.seen
+    terminal.press("/the time machine\r")
+    terminal.until("The Time Machine")
+    terminal.press("1")
+    terminal.until("copied “The Time Machine”")
+    terminal.press("q")
+    assert terminal.process.wait(timeout=20) == 0
+    (kept,) = (tmp_path / "speechsearch" / "automation").iterdir()
+    assert json.loads(kept.read_text())["by_degree"]["shadow"]["answers"] == 1
 
 
 async def test_hold_to_talk_without_a_terminal_says_so():

@@ -112,7 +112,7 @@ def unbroken():
     return expected()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(
         st.tuples(st.integers(1, 40), st.integers(0, 8), st.integers(0, 12)), min_size=1, max_size=4

@@ -47,7 +47,6 @@ def test_the_document_is_openapi_3_1_of_every_route_and_names_the_websocket(serv
 def check(operation, mode, checks, max_examples):
     @settings(
         max_examples=max_examples,
-        deadline=None,
         derandomize=True,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),

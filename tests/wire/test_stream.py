@@ -103,7 +103,7 @@ def cut_by_a_client(sound):
     return found
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(1, 14), st.integers(1, 12)), min_size=1, max_size=6),
     st.lists(st.integers(1, 6000), max_size=60),
