@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from speechsearch.search.forms import Forms
 from speechsearch.search.index import Index
 from speechsearch.search.shortlist import Numbers
-from speechsearch.search.sound import Evidence, SoundOptions, States, best_paths, pack, whole_paths
+from speechsearch.search.sound import Evidence, SoundOptions, States, best_paths, pack
 from speechsearch.search.spotting import whole_titles
 from speechsearch.search.triples import LETTERS, triple_scores
 
@@ -22,11 +23,16 @@ class Pool:
     forms: Forms
     states: States
 
+    @cached_property
+    def uncut(self) -> States:
+        """The states of titles of which neither head nor tail may be missing."""
+        return whole_titles(self.states)
+
     def best(self, sound: Evidence, kept: int, *, uncut: bool = False) -> Forms:
         """So many forms with the best paths; ``uncut``: neither head nor tail may be missing."""
         if len(self.forms) <= kept:
             return self.forms
-        paths = whole_paths(sound, self.states) if uncut else best_paths(sound, self.states)
+        paths = best_paths(sound, self.uncut if uncut else self.states)
         return self.forms.part(np.sort(np.argpartition(-paths, kept)[:kept]))
 
 

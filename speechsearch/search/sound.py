@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from speechsearch.search.alignment import NEVER, Floats, align, align_whole
+from speechsearch.search.alignment import NEVER, Floats, align
 from speechsearch.search.carrier import skip_prices
 from speechsearch.search.forms import Forms
 from speechsearch.search.likelihood import add_paths
@@ -158,18 +158,6 @@ def best_paths(sound: Evidence, states: States) -> Floats:
     best = np.full(len(states), NEVER)
     if spoken.any():
         best[spoken] = np.maximum.reduceat(ends + states.leave, states.starts[:-1][spoken])
-    return best
-
-
-def whole_paths(sound: Evidence, states: States) -> Floats:
-    """As ``best_paths`` where neither head nor tail of a form may be missing: float32 [forms]."""
-    best = np.full(len(states), NEVER, np.float32)
-    spoken = np.diff(states.starts) > 0
-    bounds = states.starts[:-1][spoken], states.starts[1:][spoken] - 1
-    ends = np.full(len(bounds[0]), NEVER, np.float32)
-    walked = (states.letters, states.after_blank, states.after_letter)
-    align_whole(sound.frames, (sound.before, sound.after), sound.blank, walked, bounds, ends)
-    best[spoken] = ends
     return best
 
 

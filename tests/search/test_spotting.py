@@ -11,7 +11,6 @@ from speechsearch.search.sound import (
     best_paths,
     evidence,
     pack,
-    whole_paths,
 )
 from speechsearch.search.spotting import (
     SpottingOptions,
@@ -64,17 +63,6 @@ def test_the_place_is_that_of_the_path_the_scorer_finds_best(said, title):
             sound.whole, sound.blank,
         )  # fmt: skip
         assert best_paths(part, states)[form] == pytest.approx(scores[form], rel=1e-4, abs=1e-3)
-
-
-@given(words, st.lists(st.one_of(words, st.just("")), min_size=1, max_size=4), st.booleans())
-def test_whole_titles_are_scored_as_those_that_may_be_cut_at_a_price_nobody_pays(said, texts, many):
-    texts = [*texts, *(("filler of blocks",) * 200 if many else ())]
-    sound, states = hear(said), pack(Forms.of([[text] for text in texts]), COLUMNS, PRICES)
-    expected = best_paths(sound, whole_titles(states))
-    possible = expected > NEVER / 2
-    scores = whole_paths(sound, states)
-    assert ((scores > NEVER / 2) == possible).all()
-    assert scores[possible] == pytest.approx(expected[possible], rel=1e-5, abs=1e-4)
 
 
 def test_a_title_of_which_the_head_or_tail_is_missing_was_not_said():
