@@ -42,7 +42,7 @@ OUTSIDE = {
 }
 """What each part outside the stages may import"""
 EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript",
-          "faster_whisper", "ctranslate2", "moonshine_voice"}  # fmt: skip
+          "ctranslate2", "tokenizers", "moonshine_voice"}  # fmt: skip
 NEED_TORCH = {"positioned.py", "halves.py", "torch_engine.py", "convert.py", "export.py",
               "shrink.py", "split.py"}  # fmt: skip
 

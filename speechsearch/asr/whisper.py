@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from speechsearch.asr.mel import HOP_SAMPLES, log_mel
 from speechsearch.asr.second_ear import Reheard, said_once
 from speechsearch.asr.weights import check_sum, join, package_folder
 from speechsearch.types import SAMPLE_RATE_HZ, Audio
@@ -28,7 +29,8 @@ WINDOW_SAMPLES = 30 * SAMPLE_RATE_HZ
 QUIET_S = 8.0
 """Of 2, 4, 8, 14 s and the whole window on ``train.tsv``: with less, more words are wrong or said
 twice; more costs half as much again and mends little (``scripts/bench/second_ear_choose.py``)"""
-HOP_SAMPLES = 160
+START, NO_TIMES = "<|startoftranscript|>", "<|notimestamps|>"
+LANGUAGE = ("<|en|>", "<|transcribe|>")
 MOST_AGAIN = 3
 """Words at the end that are those of the beginning; people say two again themselves"""
 TOKENS_PER_S = 7.0
@@ -51,25 +53,25 @@ class WhisperOptions:
 class WhisperEar:
     """``tiny.en`` or ``base``, int8, on one thread."""
 
-    def __init__(self, name: str, model: Any, options: WhisperOptions | None = None) -> None:
-        from faster_whisper.tokenizer import Tokenizer
-
+    def __init__(
+        self, name: str, model: Any, tokenizer: Any, options: WhisperOptions | None = None
+    ) -> None:
         self._name = name
         self._model = model
+        self._tokenizer = tokenizer
         self._options = options or WhisperOptions()
-        self._tokenizer = Tokenizer(
-            model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language="en"
-        )
-        self._prompt = [*self._tokenizer.sot_sequence, self._tokenizer.no_timestamps]
+        language = LANGUAGE if model.is_multilingual else ()
+        self._prompt = [tokenizer.token_to_id(one) for one in (START, *language, NO_TIMES)]
 
     @classmethod
     def load(cls, name: str, cache: Path, options: WhisperOptions | None = None) -> WhisperEar:
         """From the packages of the extra; raises ConfigError, ModelError."""
-        from faster_whisper import WhisperModel
+        from ctranslate2.models import Whisper
+        from tokenizers import Tokenizer
 
-        folder = str(weights_folder(name, cache))
-        model = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=1)
-        return cls(name, model, options)
+        folder = weights_folder(name, cache)
+        model = Whisper(str(folder), device="cpu", compute_type="int8", intra_threads=1)
+        return cls(name, model, Tokenizer.from_file(str(folder / "tokenizer.json")), options)
 
     @property
     def name(self) -> str:
@@ -109,13 +111,10 @@ class WhisperEar:
 
         options = self._options
         padded = np.pad(piece, (0, length - len(piece)))
-        frames = length // HOP_SAMPLES // 2 * 2
-        features = self._model.feature_extractor(padded, padding=0)[:, :frames]
-        encoded = self._model.model.encode(
-            StorageView.from_array(np.ascontiguousarray(features[None]))
-        )
+        features = log_mel(padded)[:, : length // HOP_SAMPLES // 2 * 2]
+        encoded = self._model.encode(StorageView.from_array(np.ascontiguousarray(features[None])))
         most = round(len(piece) / SAMPLE_RATE_HZ * TOKENS_PER_S) + 8
-        (found,) = self._model.model.generate(
+        (found,) = self._model.generate(
             encoded,
             [self._prompt],
             beam_size=options.beam,

