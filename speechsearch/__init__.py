@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Nothing,
         Notice,
         Partial,
+        Revised,
         SpeechStarted,
     )
     from speechsearch.client.sync import SyncClient
@@ -40,6 +41,7 @@ __all__ = [
     "Nothing",
     "Notice",
     "Partial",
+    "Revised",
     "SpeechStarted",
     "SpeechsearchError",
     "SyncClient",

@@ -114,6 +114,7 @@ def listen(
     index: IndexOption = "",
     model: ModelOption = "",
     server: ServerOption = "",
+    second_pass: SecondPassOption = None,
     microphone: Annotated[
         str | None, typer.Option(metavar="NAME", help="Input device: number or part of its name")
     ] = None,
@@ -145,8 +146,8 @@ def listen(
 
     where = Device(device) if device in DEVICES else None
     source = microphone or (None if where else device)
-    setup = Asked(index, model, engine=engine, device=where).setup(server)
-    asyncio.run(listen_or_play(setup, source, or_play, hold=hold))
+    asked = Asked(index, model, second_pass=second_pass, engine=engine, device=where)
+    asyncio.run(listen_or_play(asked.setup(server), source, or_play, hold=hold))
 
 
 @app.command("index")

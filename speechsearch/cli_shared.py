@@ -38,7 +38,12 @@ SearchOption = Annotated[
     SearchMode | None, typer.Option("--search", help="Rank by words and sound, or by words alone")
 ]
 SecondPassOption = Annotated[
-    str | None, typer.Option("--second-pass", metavar="off|NAME", help="The ear that hears again")
+    str | None,
+    typer.Option(
+        "--second-pass",
+        metavar="off|NAME",
+        help="The ear that writes the text anew [tiny.en where it is installed]",
+    ),
 ]
 
 EngineOption = Annotated[

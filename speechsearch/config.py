@@ -23,7 +23,7 @@ from pydantic_settings import (
 from speechsearch.errors import ConfigError
 from speechsearch.monitoring.options import MonitoringOptions
 from speechsearch.turns import TurnOptions
-from speechsearch.types import ONE_EAR, Decoder, Device, Engine, SearchMode
+from speechsearch.types import BEST_EARS, Decoder, Device, Engine, SearchMode
 from speechsearch.vad.endpointer import EndpointerOptions
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -121,6 +121,8 @@ class ServerOptions:
     """Utterances of all sessions that may wait for the model"""
     deadline_ms: float = 10_000
     """An answer later than this is an error: nobody waits for it any more."""
+    revise_within_ms: float = 1500
+    """After the end of speech: later nobody wants the text to change"""
     drain_s: float = 25.0
     """On SIGTERM utterances in flight have this long to get their answer."""
     resume_window_s: float = 60.0
@@ -188,8 +190,9 @@ class AsrOptions:
     decoder: Decoder = Decoder.BEAM
     """What turns log-probs into words: the beam, with a language model and the titles that were
     found, makes a third fewer errors than the best letter of each frame"""
-    second_pass: str = ONE_EAR
-    """The ear that writes the text anew; ``off``: none"""
+    second_pass: str = BEST_EARS
+    """The ear that writes the text anew: tiny.en, base, moonshine-tiny; ``off``: none; ``auto``:
+    tiny.en where it is installed, the best of what answers in time on two cores"""
 
     __pydantic_config__: ClassVar = STRICT
 

@@ -17,8 +17,9 @@ from speechsearch.asr import gate
 from speechsearch.asr.beam import BeamDecoder, Reading
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import AcousticModel
+from speechsearch.asr.plausible import Judge
+from speechsearch.asr.second_ear import Reheard, check_second_ear
 from speechsearch.clock import Stopwatch
-from speechsearch.errors import ConfigError
 from speechsearch.search.ranking import NOTHING, Ranker, Ranking, query_of
 from speechsearch.search.spelling import spellings
 from speechsearch.search.verdict import Verdict
@@ -59,8 +60,25 @@ class Answered:
 
     utterance: Utterance
     result: Result
-    log_probs: LogProbs | None = None
-    """What the model heard of it"""
+    heard: Heard | None = None
+    """For who hears it again"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """The sound up to the end of speech and the post-roll, as a pipeline heard it."""
+
+    pipeline: Pipeline
+    samples: Audio
+    log_probs: LogProbs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Revision:
+    """What a second ear made of an answer: a better one, or None and why not."""
+
+    result: Result | None
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,11 +121,7 @@ class PipelineOptions:
     turns: TurnOptions = field(default_factory=TurnOptions)
 
     def __post_init__(self) -> None:
-        if self.second_pass != ONE_EAR:
-            raise ConfigError(
-                f"this version has no second pass {self.second_pass!r}",
-                hint="Use --second-pass off (asr.second_pass)",
-            )
+        check_second_ear(self.second_pass)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +166,7 @@ class Pipeline:
         self.options = options or PipelineOptions()
         self._observer = observer or Unobserved()
         self._gate = gate.Gate()
+        self._judge = Judge(model.info.vocabulary, model.info.timing)
         self._post_roll_samples = ms_to_samples(self.options.post_roll_ms)
 
     def sound_of(self, spoken: Spoken) -> Audio:
@@ -163,17 +178,44 @@ class Pipeline:
     def conclude(self, spoken: Spoken, log_probs: LogProbs, watch: Stopwatch) -> Answered:
         """What ``sound_of(spoken)``, heard as ``log_probs``, says and asks for."""
         alone, before = spoken.alone, spoken.before
+        samples = self.sound_of(spoken)
         if before is None:
-            return Answered(alone, self.read(alone, log_probs, watch), log_probs)
+            heard = Heard(self, samples, log_probs)
+            return Answered(alone, self.read(alone, log_probs, watch), heard)
         sound = spoken.whole
         ahead_samples = alone.start_sample - sound.start_sample
         skipped = ahead_samples // self.model.info.timing.stride_samples
         second = self.read(alone, log_probs[skipped:], watch)
+        heard = Heard(self, samples[ahead_samples:], log_probs[skipped:])
+        apart = Answered(alone, second, heard)
         joined = self.read(sound, log_probs, watch)
         seam = Seam(alone.start_sample / SAMPLE_RATE_HZ, self._apart_nats(before.result, second))
         if is_one(before.result, second, joined, self.options.turns, seam):
-            return Answered(sound, replace(joined, continues=before.utterance.number), log_probs)
-        return Answered(alone, second, log_probs[skipped:])
+            one = replace(joined, continues=before.utterance.number)
+            return Answered(sound, one, Heard(self, samples, log_probs))
+        return apart
+
+    def revise(
+        self,
+        answered: Answered,
+        log_probs: LogProbs,
+        heard: Sequence[Reheard],
+        ear: str,
+        watch: Stopwatch,
+    ) -> Revision:
+        """The answer once more, in the words of a second ear, where the sound says them.
+
+        Its hits stay: the sound has ranked them, and better words find none that are better
+        (``scripts/bench/second_ear_choose.py hits``).
+        """
+        first, offset_s = answered.result, answered.utterance.start_sample / SAMPLE_RATE_HZ
+        judgement = self._judge.judge(heard, log_probs, offset_s)
+        self._lap(watch, "revision")
+        if judgement.fit is None:
+            return Revision(None, judgement.reason)
+        others = (replace(other, words=()) for other in first.hypotheses)
+        hypotheses = (judgement.fit.hypothesis, *others)
+        return Revision(replace(first, hypotheses=hypotheses, ear=ear), judgement.reason)
 
     def answer(self, spoken: Spoken) -> Answered:
         """Hear and conclude."""

@@ -55,8 +55,8 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
-ONE_EAR = "off"
-"""The second pass of whoever has none"""
+ONE_EAR, BEST_EARS = "off", "auto"
+"""The second pass of whoever has none, and of whoever takes the best that is installed"""
 
 
 def ms_to_samples(ms: float) -> int:

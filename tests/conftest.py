@@ -72,7 +72,8 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    with serving() as running:
+    """Without a second ear, which ``tests/server/test_rehearing.py`` tests: it costs time."""
+    with serving("--second-pass", "off") as running:
         yield running
 
 

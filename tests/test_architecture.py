@@ -52,7 +52,8 @@ OUTSIDE = {
     "__init__": {"client"},
 }
 """What each part outside the stages may import"""
-EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript"}
+EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript",
+          "ctranslate2", "tokenizers", "moonshine_voice"}  # fmt: skip
 NEED_TORCH = {"positioned.py", "halves.py", "torch_engine.py", "convert.py", "export.py",
               "shrink.py", "split.py", "augment.py", "examples.py", "learner.py", "objective.py",
               "state.py", "training.py", "watch.py", "exporting.py"}  # fmt: skip

@@ -51,9 +51,9 @@ def test_a_catalogue_that_cannot_be_read_is_said_by_name(tmp_path):
 
 @pytest.mark.parametrize("verb", ["serve", "query a.wav", "eval a.tsv"])
 def test_a_second_ear_that_is_not_there_is_said_by_name(verb):
-    said = run(*verb.split(), "--second-pass", "tiny.en")
+    said = run(*verb.split(), "--second-pass", "third")
     assert said.returncode == 1
-    assert "error: this version has no" in said.stderr
+    assert "error: there is no second ear 'third'" in said.stderr
 
 
 def test_what_a_running_server_has_chosen_cannot_be_asked_of_it():

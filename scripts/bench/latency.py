@@ -8,6 +8,9 @@ cut-off of that file; it is repaired when a later answer took its sound in and r
 without an answer for t0 is an error. Rows whose t0 is doubtful (t0_spread over 0.3 s) are played
 and listed, and left out of the percentiles and the rates.
 
+A file's ``text`` is the last one, ``first_text`` that of the first answers; ``words`` counts whose
+they are, by length, and their word errors.
+
     scripts/bench_latency
     scripts/bench_latency --table ../shared/data/commands.tsv --json commands.json
 """
@@ -26,8 +29,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import words
 from played import Played, file_object, play, read_rows
 from prometheus_client.parser import text_string_to_metric_families
+from words import percentiles
 
 from speechsearch.client.private import private_server
 from speechsearch.config import Settings, load_settings
@@ -81,13 +86,6 @@ def own_cpu_s() -> float:
     """CPU seconds of this process: player, VAD and client."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
-
-
-def percentiles(values_ms: list[float]) -> dict[str, float | None]:
-    """p50, p95, p99; None where there is nothing."""
-    if not values_ms:
-        return {"p50": None, "p95": None, "p99": None}
-    return {f"p{p}": round(float(np.percentile(values_ms, p)), 1) for p in (50, 95, 99)}
 
 
 def summary(
@@ -175,9 +173,9 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Play everything and report."""
     settings, done = load_settings(), list[Played]()
     options = ["--index", str(arguments.index.absolute())] if arguments.index else []
-    for name in ("model", "decoder", "search"):
+    for name in ("model", "decoder", "search", "second_pass"):
         value = getattr(arguments, name)
-        options += [f"--{name}", value] if value else []
+        options += [f"--{name.replace('_', '-')}", value] if value else []
     async with private_server(options) as server:
         cpu_before_s, own_before_s = server_cost(server.pid)[0], own_cpu_s()
         began_s = time.perf_counter()
@@ -196,7 +194,8 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         }
     order = {row["file"]: place for place, row in enumerate(rows)}
     done.sort(key=lambda played: order[played.row["file"]])
-    return summary(done, arguments.streams, wall_s, cost, speculation)
+    report = summary(done, arguments.streams, wall_s, cost, speculation)
+    return {**report, "words": words.words(done, whisper=arguments.whisper)}
 
 
 def show(report: dict[str, Any]) -> None:
@@ -217,6 +216,7 @@ def show(report: dict[str, Any]) -> None:
     print("hidden", "  ".join(f"{s} {ms} ms" for s, ms in report["hidden_ms"].items()))
     for name in ("queries_per_s", "cpu_s_per_audio_s", "server_cpu_s_per_audio_s", "peak_rss_mb"):
         print(name, report[name])
+    words.show(report["words"])
 
 
 def main() -> None:
@@ -230,6 +230,8 @@ def main() -> None:
     parser.add_argument("--model", help="acoustic model")
     parser.add_argument("--decoder", choices=list(Decoder), help="what turns sound into words")
     parser.add_argument("--search", choices=list(SearchMode), help="by words and sound, or words")
+    parser.add_argument("--second-pass", metavar="off|NAME", help="the ear that hears again")
+    parser.add_argument("--whisper", action="store_true", help="faster-whisper's words beside ours")
     parser.add_argument("--limit", type=int, help="only the first N files")
     parser.add_argument("--longest", type=float, metavar="S", help="only files up to so long")
     parser.add_argument("--streams", type=int, default=1, help="speakers at once")

@@ -15,7 +15,7 @@ from typing import Any
 
 from speechsearch.audio.player import Player, read_audio
 from speechsearch.client.connection import Connection
-from speechsearch.client.voice import Answer, Voice, VoiceEvent, standing
+from speechsearch.client.voice import Answer, Revision, Voice, VoiceEvent, standing
 from speechsearch.client.voices import detector_of
 from speechsearch.clock import monotonic_s
 from speechsearch.config import Settings
@@ -43,6 +43,8 @@ class Played:
     answers: list[Answer] = field(default_factory=list)
     partials: list[tuple[float, m.Partial]] = field(default_factory=list)
     """Each with the instant it was there"""
+    revisions: dict[int, Answer] = field(default_factory=dict)
+    """The last answer of each utterance that a second ear went over"""
     error: str = ""
 
     @property
@@ -57,8 +59,25 @@ class Played:
 
     @property
     def finals(self) -> list[Answer]:
-        """Answers with text, in order, replaced ones left out."""
+        """Last answers with text, in order, replaced ones left out."""
+        return [self.revisions.get(a.utterance, a) for a in self.first_finals]
+
+    @property
+    def first_finals(self) -> list[Answer]:
+        """The same as they were before a second ear went over them."""
         return standing(self.answers)
+
+    @property
+    def revised_after_ms(self) -> float | None:
+        """From t0 to the last change of a text; None where no text changed."""
+        changes = [a.revised_s for a in self.finals if a.revised_s is not None]
+        return self.after_t0_ms(max(changes)) if changes else None
+
+    @property
+    def top_hit_changed(self) -> bool:
+        """Whether a revision put another hit on top."""
+        both = zip(self.first_finals, self.finals, strict=True)
+        return any(a.message.hits[:1] != b.message.hits[:1] for a, b in both)
 
     def after_t0_ms(self, instant_s: float) -> float:
         """An instant, relative to the acoustic end of speech."""
@@ -156,6 +175,8 @@ def note(event: VoiceEvent, played: Played) -> None:
         played.starts.append(event.start_sample)
     elif isinstance(event, Answer):
         played.answers.append(event)
+    elif isinstance(event, Revision):
+        played.revisions[event.answer.utterance] = event.answer
     elif isinstance(event, m.Partial):
         played.partials.append((monotonic_s(), event))
     elif isinstance(event, m.Error):
@@ -169,9 +190,14 @@ def file_object(played: Played) -> dict[str, Any]:
     hits = longest.hits if longest else ()
     t1_ms = played.after_t0_ms(answer.t1_s) if answer else None
     t3_ms = played.after_t0_ms(answer.t3_s) if answer else None
+    revised_ms = played.revised_after_ms
     return {
         "path": played.row["path"],
         "text": " ".join(a.message.text for a in finals),
+        "first_text": " ".join(a.message.text for a in played.first_finals),
+        "ear": " ".join(sorted({a.message.ear for a in finals})),
+        "revised_after_ms": None if revised_ms is None else round(revised_ms, 1),
+        "top_hit_changed": played.top_hit_changed,
         "hits": [{"id": h.id, "title": h.title, "score": round(h.score, 4)} for h in hits],
         "t1_t0_ms": None if t1_ms is None else round(t1_ms, 1),
         "t3_t0_ms": None if t3_ms is None else round(t3_ms, 1),

@@ -36,7 +36,15 @@ from speechsearch.audio.capture import Microphone
 from speechsearch.audio.held import HeldSource
 from speechsearch.audio.source import Source
 from speechsearch.client.connection import Connection
-from speechsearch.client.events import Answer, Connected, Disconnected, Event, Failure, event_of
+from speechsearch.client.events import (
+    Answer,
+    Connected,
+    Disconnected,
+    Event,
+    Failure,
+    Revised,
+    event_of,
+)
 from speechsearch.client.session import Setup, server_for
 from speechsearch.client.voice import Voice
 from speechsearch.client.voices import live_voice, player_of, recorded_voice
@@ -145,15 +153,18 @@ class Client:
         """What happens while a recording is played ``speed`` times as fast as real time.
 
         ``sound`` is a file, float samples in -1..1 ([n] or [n, channels]) at ``rate_hz``, or
-        anything that is a ``Source``. 0 plays as fast as the server keeps up. Raises AudioError,
-        and ServerUnavailable where the server stays away for ``PATIENCE_S``.
+        anything that is a ``Source``. 0 plays as fast as the server keeps up; each answer then
+        comes once a second ear is done with it. Raises AudioError, and ServerUnavailable where the
+        server stays away for ``PATIENCE_S``.
         """
         if not isinstance(sound, str | Path | np.ndarray):
             return self._begin(lambda: sound, live=True)
         if isinstance(sound, np.ndarray) and rate_hz is None:
             raise ConfigError("samples need their rate", hint="hear(samples, rate_hz=48000)")
         return self._begin(
-            lambda: player_of(sound, rate_hz or 0, self._settings, speed), live=False
+            lambda: player_of(sound, rate_hz or 0, self._settings, speed),
+            live=False,
+            patient=speed == 0,
         )
 
     async def answers(
@@ -171,6 +182,8 @@ class Client:
                 if isinstance(event, Answer):
                     found.pop(event.continues or 0, None)
                     found[event.utterance] = event
+                if isinstance(event, Revised) and event.answer.utterance in found:
+                    found[event.answer.utterance] = event.answer
         return tuple(found.values())
 
     def press(self) -> None:
@@ -227,14 +240,19 @@ class Client:
                     raise
 
     def _begin(
-        self, make: Callable[[], Source], *, live: bool, hold: bool = False
+        self,
+        make: Callable[[], Source],
+        *,
+        live: bool,
+        hold: bool = False,
+        patient: bool = False,
     ) -> AsyncGenerator[Event, None]:
-        events = self._follow(make, live=live, hold=hold)
+        events = self._follow(make, live=live, hold=hold, patient=patient)
         self._begun.add(events)
         return events
 
     async def _follow(
-        self, make: Callable[[], Source], *, live: bool, hold: bool = False
+        self, make: Callable[[], Source], *, live: bool, hold: bool, patient: bool
     ) -> AsyncGenerator[Event, None]:
         self._connected()
         try:
@@ -249,7 +267,7 @@ class Client:
             source = await asyncio.to_thread(make)
             if hold:
                 source = self._held = HeldSource(source)
-            connection = await self._connect()
+            connection = await self._connect(patient=patient)
             self._source_number += 1
             voice = (
                 live_voice(source, connection, self._settings, hold=hold)
@@ -278,10 +296,10 @@ class Client:
                 if event is not None:
                     yield event
 
-    async def _connect(self) -> Connection:
+    async def _connect(self, *, patient: bool = False) -> Connection:
         """A session of its own, in the place of the one before."""
         before, self._session = self._session, AsyncExitStack()
-        connection = Connection(self._url, self._token)
+        connection = Connection(self._url, self._token, patient=patient)
         await self._session.enter_async_context(connection.running())
         self._connection = connection
         await before.aclose()

@@ -56,11 +56,17 @@ class Connection:
     """Hand it what the segmenter says; it hands back what the server says, in order."""
 
     def __init__(
-        self, url: str, token: str = "", *, retry: bool = True, partials: bool = True
+        self,
+        url: str,
+        token: str = "",
+        *,
+        retry: bool = True,
+        partials: bool = True,
+        patient: bool = False,
     ) -> None:
         self.url = url
         self.bytes_sent = 0
-        self._session = ClientSession(token, partials=partials)
+        self._session = ClientSession(token, partials=partials, patient=patient)
         self._retry = retry
         self._socket: ClientConnection | None = None
         self._utterance = 0
@@ -115,8 +121,8 @@ class Connection:
         await self._until(lambda: len(self.awaiting) < self._session.limits.max_unanswered // 2)
 
     async def settled(self) -> None:
-        """Return once every utterance has its answer or is given up."""
-        await self._until(lambda: not self.awaiting)
+        """Return once every utterance has its last answer or is given up."""
+        await self._until(lambda: not self.awaiting and not self._session.revising)
 
     async def _until(self, happened: Callable[[], bool]) -> None:
         """Look at every change, until it has happened or the connection is given up."""

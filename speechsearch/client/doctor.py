@@ -9,12 +9,14 @@ from pathlib import Path
 
 from speechsearch.asr.engines import engine_for
 from speechsearch.asr.folder import find_model
+from speechsearch.asr.second_ear import best_hint, chosen_second_ear, open_second_ear
 from speechsearch.client.doctor_sound import examine_sound
 from speechsearch.client.finding import Finding
 from speechsearch.client.private import is_ready
-from speechsearch.config import Settings
+from speechsearch.config import Settings, cache_dir
 from speechsearch.errors import ModelError, SpeechsearchError
 from speechsearch.search.embedded import EmbeddedIndex
+from speechsearch.types import BEST_EARS, ONE_EAR
 from speechsearch.vad.build import build_detector
 
 
@@ -26,6 +28,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "speech detector": _detector,
         "acoustic model": _model,
         "engine": _engine,
+        "second ear": _second_ear,
         "index": _index,
         "server": _server,
     }
@@ -53,6 +56,16 @@ def _engine(settings: Settings) -> str:
     if chosen.notice:
         raise ModelError(chosen.notice, hint="asr.device = auto asks for a GPU only where one is")
     return str(chosen)
+
+
+def _second_ear(settings: Settings) -> str:
+    wanted = settings.asr.second_pass
+    name = chosen_second_ear(wanted)
+    if name == ONE_EAR and wanted == BEST_EARS:
+        return f"none; the first one writes. {best_hint()}"
+    if name == ONE_EAR:
+        return "none, as asked (asr.second_pass)"
+    return f"{open_second_ear(name, cache_dir()).name}, whole"
 
 
 def _index(settings: Settings) -> str:

@@ -79,6 +79,16 @@ class Answer:
     model: str = ""
     source_number: int = 0
     """Which source of the client it belongs to"""
+    ear: str = "ctc"
+    """Whose words ``text`` is: the Wav2Vec2's, or those of the second ear of this name"""
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A second ear wrote the text of an answer anew, within 1.5 s of the end of speech."""
+
+    answer: Answer
+    """In the place of the one before; its timings are that one's"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +122,8 @@ class Failure:
 
 
 Event = (
-    Connected | Disconnected | Level | SpeechStarted | Partial | Endpoint | Answer | Nothing
-    | Notice | Failure
+    Connected | Disconnected | Level | SpeechStarted | Partial | Endpoint | Answer | Revised
+    | Nothing | Notice | Failure
 )  # fmt: skip
 
 
@@ -129,6 +139,9 @@ def event_of(event: VoiceEvent, source_number: int) -> Event | None:
             found = Endpoint(end_sample, reason)
         case voice.Answer():
             found = _answer(event, source_number)
+        case voice.Revision(voice.Answer(revised_s=float()) as revised):
+            answer = _answer(revised, source_number)
+            found = Revised(answer) if isinstance(answer, Answer) else None
         case m.Partial():
             found = Partial(event.utterance, event.text, event.stable, event.hits)
         case ConnectionState(state="lost"):
@@ -146,7 +159,7 @@ def _answer(event: voice.Answer, source_number: int) -> Answer | Nothing | None:
             return Answer(
                 final.utterance, final.text, final.confidence, final.hits,
                 final.answer_confidence, final.continues, final.words, final.hypotheses,
-                event.timings_ms, final.model, source_number,
+                event.timings_ms, final.model, source_number, final.ear,
             )  # fmt: skip
         case m.Nothing() as nothing:
             return Nothing(nothing.utterance, nothing.why)

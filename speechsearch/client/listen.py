@@ -25,7 +25,7 @@ from speechsearch.client.report import utterance_object
 from speechsearch.client.screen import ESCAPE, Action, Opened, Screen, Typed
 from speechsearch.client.talk_key import TalkKey
 from speechsearch.client.view import render
-from speechsearch.client.voice import Answer, Voice, VoiceEvent
+from speechsearch.client.voice import Answer, Revision, Voice, VoiceEvent
 from speechsearch.clock import monotonic_s
 from speechsearch.rollout.degrees import Action as Do
 from speechsearch.wire import messages as m
@@ -34,15 +34,17 @@ FRAMES_PER_S = 20
 
 
 async def listen_lines(voice: Voice) -> AsyncIterator[Answer]:
-    """Print an object for each answer; what happens besides goes to standard error."""
+    """Print an object for each answer, and another where it is revised; the rest goes to stderr."""
     async for event in voice.run():
         note = _note(event)
         if note:
             print(note, file=sys.stderr, flush=True)
-        if isinstance(event, Answer):
-            found = utterance_object(voice.source.name_at(event.end_sample), event)
-            if found:
+        answer = event.answer if isinstance(event, Revision) else event
+        if isinstance(answer, Answer):
+            found = utterance_object(voice.source.name_at(answer.end_sample), answer)
+            if found and (answer is event or answer.revised_s is not None):
                 print(json.dumps(found, ensure_ascii=False), flush=True)
+        if isinstance(event, Answer):
             yield event
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from speechsearch.audio.source import SourceNotice
 from speechsearch.client.connection import ConnectionState, GivenUp
-from speechsearch.client.voice import SILENCE_DBFS, Answer, Level, VoiceEvent
+from speechsearch.client.voice import SILENCE_DBFS, Answer, Level, Revision, VoiceEvent
 from speechsearch.types import Hit
 from speechsearch.vad import endpointer as vad
 from speechsearch.wire import messages as m
@@ -62,6 +62,8 @@ class Screen:
     """The query being typed, None while nobody types"""
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_NOTES))
     _utterance: int | None = None
+    _answered: int | None = None
+    """The utterance whose answer is shown whole: no partial, no typed query"""
     _of_devices: list[str] = field(default_factory=list)
 
     @property
@@ -80,7 +82,7 @@ class Screen:
                 self.speaking = False
             case vad.SpeechEnd():
                 self.speaking, self.waiting = False, True
-            case Answer() | m.Partial() | m.Results():
+            case Answer() | Revision() | m.Partial() | m.Results():
                 self._show(event)
             case ConnectionState():
                 self._connect(event)
@@ -132,24 +134,34 @@ class Screen:
     def _open(self, place: int) -> Opened | None:
         return Opened(self.hits[place], self._utterance) if place < len(self.hits) else None
 
-    def _show(self, event: Answer | m.Partial | m.Results) -> None:
+    def _show(self, event: Answer | Revision | m.Partial | m.Results) -> None:
         if not self.shows_answers and not isinstance(event, m.Results):
             self.waiting = self.waiting and not isinstance(event, Answer)
             return
         match event:
             case Answer(message=m.Final() as final):
                 self.waiting, self._utterance = False, final.utterance
+                self._answered = final.utterance
                 self.text, self.confidence = final.text, final.confidence
                 self.hits, self.timings_ms = final.hits, event.timings_ms
             case Answer():
                 self.waiting = False
+            case Revision(answer):
+                self._revise(answer)
             case m.Partial():
                 self.text, self.confidence, self.timings_ms = event.text, None, {}
+                self._answered = None
                 if event.hits:
                     self._utterance, self.hits = event.utterance, event.hits
             case m.Results():
-                self._utterance, self.timings_ms = None, {}
+                self._utterance, self._answered, self.timings_ms = None, None, {}
                 self.text, self.confidence, self.hits = event.query, None, event.hits
+
+    def _revise(self, answer: Answer) -> None:
+        """The same answer in better words, unless something else is shown by now."""
+        final = answer.message
+        if isinstance(final, m.Final) and self._answered == final.utterance:
+            self.text, self.confidence = final.text, final.confidence
 
     def _notice(self, notice: SourceNotice) -> None:
         """Show it; that a device works again outdates what was said of devices before."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,6 +48,20 @@ class Answer:
     t0_s: float
     t1_s: float
     t3_s: float
+    revised_s: float | None = None
+    """When a second ear changed the text, None where it did not"""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no revision is to follow."""
+        return not (isinstance(self.message, m.Final) and self.message.revising)
+
+    def revised(self, revised: m.Revised, at_s: float) -> Answer:
+        """The answer after a revision that was here at ``at_s``."""
+        assert isinstance(self.message, m.Final)  # noqa: S101 - nothing else is revised
+        changed = revised.text != self.message.text
+        message = m.with_revision(self.message, revised)
+        return replace(self, message=message, revised_s=at_s if changed else None)
 
     @property
     def timings_ms(self) -> dict[str, float]:
@@ -73,7 +87,23 @@ def standing(answers: Sequence[Answer]) -> list[Answer]:
     return [answer for answer in finals if answer.utterance not in replaced]
 
 
-VoiceEvent = Level | vad.Event | Answer | ConnectionState | GivenUp | SourceNotice | m.ServerMessage
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """An answer once more, as a second ear left it."""
+
+    answer: Answer
+
+
+VoiceEvent = (
+    Level
+    | vad.Event
+    | Answer
+    | Revision
+    | ConnectionState
+    | GivenUp
+    | SourceNotice
+    | m.ServerMessage
+)
 
 
 @dataclass(slots=True)
@@ -101,6 +131,7 @@ class Voice:
     _reporter: Reporter = field(init=False)
     _events: asyncio.Queue[VoiceEvent | None] = field(default_factory=asyncio.Queue)
     _spoken: dict[int, _Spoken] = field(default_factory=dict)
+    _revisable: dict[int, Answer] = field(default_factory=dict)
     _advised: asyncio.Event = field(default_factory=asyncio.Event)
     _heard_at_s: float = 0.0
     _let_go_s: float = 0.0
@@ -230,6 +261,11 @@ class Voice:
                 )
                 self._events.put_nowait(answer)
                 self._report(answer)
+                if not answer.is_last:
+                    self._revisable[number] = answer
+            if isinstance(event, m.Revised) and number in self._revisable:
+                answer = self._revisable.pop(number).revised(event, self.clock())
+                self._events.put_nowait(Revision(answer))
             if isinstance(event, m.Ready):
                 self._tell(self._reporter.connected(event, self._microphone))
 

@@ -100,6 +100,14 @@ class Metrics:
             buckets=(1, 2, 4, 8, 16),
             registry=self.registry,
         )
+        self._revisions = Counter(
+            "speechsearch_revisions",
+            "What came of hearing an utterance again: first = in time for the answer, revised or "
+            "same = after it, discarded, late, or why the second ear was not believed",
+            ("outcome", "ear"),
+            registry=self.registry,
+        )
+        self._ear = ""
         self._feedback = Counter(
             "speechsearch_feedback",
             "What people did with answers: click, redo, typed, abandon",
@@ -169,6 +177,14 @@ class Metrics:
     def glimpsed(self, outcome: str) -> None:
         """A partial transcript was ``shown`` or ``dropped``."""
         self._glimpses.labels(outcome, self._model).inc()
+
+    def second_ear(self, name: str) -> None:
+        """There is a second ear."""
+        self._ear = name
+
+    def revised(self, outcome: str) -> None:
+        """An utterance that was heard again is settled."""
+        self._revisions.labels(outcome, self._ear).inc()
 
     def told(self, action: str) -> None:
         """A person did something with an answer."""

@@ -18,6 +18,7 @@ from speechsearch.errors import DeadlineExceeded
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Pipeline
 from speechsearch.server.admission import Admission, AdmissionOptions
+from speechsearch.server.second_pass import SecondPass
 from speechsearch.types import Audio, Hit, LogProbs
 
 T = TypeVar("T")
@@ -56,10 +57,12 @@ class Answers:
         metrics: Metrics,
         options: ServerOptions,
         clock: Clock = monotonic_s,
+        second: SecondPass | None = None,
     ) -> None:
         self.pipeline = pipeline
         """Who answers by default: another one may be put here at any time, in one assignment; work
         that was begun goes on with the one that it was begun with"""
+        self.second = second
         self.admission = Admission(
             options=AdmissionOptions(most_load=options.max_load), clock=clock
         )
@@ -67,6 +70,7 @@ class Answers:
         """Told in the loop of all that was heard and how many seconds it took, where wanted"""
         self._metrics = metrics
         self._deadline_ms = options.deadline_ms
+        self.revise_within_ms = options.revise_within_ms
         self._clock = clock
         self._batcher: Batcher[Ticket[Any]] = Batcher(
             BatcherOptions(max_answers=options.max_queued)
@@ -124,6 +128,8 @@ class Answers:
         for job in left:
             job.work.outcome.cancel()
         self._thread.join()
+        if self.second:
+            self.second.close()
 
     def _run(self) -> None:
         while True:

@@ -106,7 +106,7 @@ def _presumed_load(pipeline: Pipeline) -> float:
 
 
 def create_app(
-    pipeline: Pipeline,
+    answers: Answers,
     metrics: Metrics,
     options: ServerOptions,
     segmenter: Callable[[], Segmenter],
@@ -117,7 +117,6 @@ def create_app(
     ``segmenter`` makes one for each recording that is sent in whole, and for each session whose
     utterances the server finds.
     """
-    answers = Answers(pipeline, metrics, options)
     beside = beside or Beside()
     rollouts, watch = beside.rollouts, beside.watch
     sockets = Sockets(answers, metrics, options, segmenter, watch)
@@ -128,7 +127,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        answers.admission.newcomer_load = await asyncio.to_thread(_presumed_load, pipeline)
+        answers.admission.newcomer_load = await asyncio.to_thread(_presumed_load, answers.pipeline)
         if watch:
             watch.gauges["queued"] = lambda: answers.waiting
             watch.start()

@@ -17,6 +17,7 @@ from speechsearch.asr.engines import Chosen, engine_for, load_model
 from speechsearch.asr.folder import ModelFolder, find_model
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
+from speechsearch.asr.second_ear import chosen_second_ear, open_second_ear
 from speechsearch.config import (
     PRIVATE_SERVER_ENV,
     Settings,
@@ -37,11 +38,13 @@ from speechsearch.search.live import Live
 from speechsearch.search.ranking import Ranker, RankingOptions
 from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
+from speechsearch.server.answers import Answers
 from speechsearch.server.app import Beside, create_app
 from speechsearch.server.observing import Catalogue
 from speechsearch.server.rollout_files import open_rollout_files
+from speechsearch.server.second_pass import SecondPass
 from speechsearch.server.versions import HEARING, Loaded, champion_settings
-from speechsearch.types import Decoder
+from speechsearch.types import ONE_EAR, Decoder
 from speechsearch.vad.build import build_detector
 from speechsearch.vad.segmenter import Segmenter
 
@@ -74,7 +77,7 @@ def pipeline_options(settings: Settings) -> PipelineOptions:
     return PipelineOptions(
         decoder=settings.asr.decoder,
         search=settings.search.mode,
-        second_pass=settings.asr.second_pass,
+        second_pass=chosen_second_ear(settings.asr.second_pass),
         post_roll_ms=settings.vad.post_roll_ms,
         turns=settings.turns,
     )
@@ -108,20 +111,33 @@ def build_app(settings: Settings) -> Starlette:
     """
     pipeline_options(settings)
     files = open_rollout_files(settings)
-    if files is None:
-        metrics = Metrics(_model_folder(settings).info.label)
-        live = load(settings, metrics)
-        beside = Beside(watch=_watch(settings, live.pipeline, metrics))
-        return create_app(live.pipeline, metrics, settings.server, live.segmenter, beside)
-    from speechsearch.server.rollouts import Rollouts
-
-    champion = champion_settings(settings, files)
+    champion = champion_settings(settings, files) if files else settings
+    second = second_pass(pipeline_options(champion).second_pass)
     metrics = Metrics(_model_folder(champion).info.label)
     live = load(champion, metrics)
+    if second:
+        metrics.second_ear(second.name)
+    answers = Answers(live.pipeline, metrics, settings.server, second=second)
+    watch = _watch(champion, live.pipeline, metrics)
+    if files is None:
+        beside = Beside(watch=watch)
+        return create_app(answers, metrics, settings.server, live.segmenter, beside)
+    from speechsearch.server.rollouts import Rollouts
+
     make = partial(load, metrics=metrics)
     rollouts = Rollouts(settings, files, live, make, index_folder)
-    beside = Beside(rollouts, _watch(champion, live.pipeline, metrics))
-    return create_app(live.pipeline, metrics, settings.server, rollouts.segmenter, beside)
+    beside = Beside(rollouts, watch)
+    return create_app(answers, metrics, settings.server, rollouts.segmenter, beside)
+
+
+def second_pass(name: str) -> SecondPass | None:
+    """The second ear of this name, being loaded; its ``name`` waits for that.
+
+    It is the server's, whichever version answers.
+    """
+    if name == ONE_EAR:
+        return None
+    return SecondPass(lambda: open_second_ear(name, cache_dir()))
 
 
 def index_folder(settings: Settings) -> Path:

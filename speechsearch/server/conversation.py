@@ -19,8 +19,9 @@ from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.server.answers import Answers, Ticket, Work
 from speechsearch.server.glimpses import Glimpses
+from speechsearch.server.rehearing import Rehearing
 from speechsearch.turns import Habit, allow
-from speechsearch.types import Utterance, samples_to_ms
+from speechsearch.types import Result, Utterance, samples_to_ms
 from speechsearch.wire import messages as m
 from speechsearch.wire.events import Paused, Resumed, UtteranceEnded
 from speechsearch.wire.server_session import ServerSession
@@ -52,6 +53,8 @@ class _Speculation:
     pipeline: Pipeline
     ticket: Ticket[Answered] | None = None
     task: asyncio.Task[Answered | None] = field(init=False)
+    rehearing: Rehearing | None = None
+    dropped: bool = False
 
 
 class Conversation:
@@ -66,10 +69,14 @@ class Conversation:
         metrics: Metrics,
         say: Say,
         *,
-        partials: bool = True,
+        hello: m.Hello | None = None,
         seat: Seated | None = None,
     ) -> None:
         """Without a ``seat`` whoever answers by default hears it."""
+        hello = hello or m.Hello(protocol=m.PROTOCOL)
+        self._patient = hello.patient
+        self._rehearings: dict[int, Rehearing] = {}
+        self._turn = asyncio.Lock()
         self._answers = answers
         self._seat = seat
         self._pipeline = answers.pipeline
@@ -81,7 +88,7 @@ class Conversation:
         self._speculation: _Speculation | None = None
         self._latest: Latest | None = None
         self._acted: set[int] = set()
-        self._glimpses = Glimpses(answers, metrics, say, self._hearer) if partials else None
+        self._glimpses = Glimpses(answers, metrics, say, self._hearer) if hello.partials else None
 
     def hear(self, session: ServerSession) -> None:
         """More sound came."""
@@ -113,6 +120,38 @@ class Conversation:
     def act(self, utterance: int) -> None:
         """The person took an answer up: what is said next is a new request."""
         self._acted.add(utterance)
+
+    async def settle(self, answered: Answered) -> tuple[Result, Rehearing | None]:
+        """What an answer says to the client, and where a revision of it is promised, its source."""
+        first = answered.result
+        rehearing = self._rehearings.get(first.utterance)
+        if self._patient:
+            async with self._turn:  # answers stay in order, whatever the ear does with each
+                await (rehearing.done() if rehearing else asyncio.sleep(0))
+        if rehearing is None:
+            return first, None
+        result = rehearing.answer(first)
+        if rehearing.promised:
+            return result, rehearing
+        self._forget(first.utterance)
+        return result, None
+
+    async def revised(
+        self, rehearing: Rehearing, ended: UtteranceEnded, at_s: float
+    ) -> m.Revised | None:
+        """The revision that was promised, or what stands where the ear is too late.
+
+        ``at_s``: when the endpoint was known here.
+        """
+        after_ms = samples_to_ms(ended.utterance.end_sample - ended.end_sample)
+        message = await rehearing.revised(at_s - after_ms / 1000, self._clock)
+        self._forget(ended.utterance.number)
+        return message
+
+    def _forget(self, utterance: int) -> None:
+        rehearing = self._rehearings.pop(utterance, None)
+        if rehearing:
+            self._metrics.revised(rehearing.outcome)
 
     def end(self, ended: UtteranceEnded) -> asyncio.Task[Answered]:
         """The answer to an utterance that is complete; SpeechsearchError where there is none."""
@@ -167,11 +206,29 @@ class Conversation:
                 if answered is None:
                     raise SpeechsearchError("the server is ending", hint="Connect again")
             answered = _with_all_sound(answered, ended.utterance, before)
+            self._keep(speculation.rehearing if speculation else None, answered)
         finally:
             latest.set_result(answered)
         if answered.result.continues is not None and before is not None:
             self._learn_from(before.result(), ended.utterance)
         return answered
+
+    def _keep(self, rehearing: Rehearing | None, answered: Answered) -> None:
+        """The answer is final: go on hearing it again, and no longer what it takes in."""
+        result = answered.result
+        rehearing = rehearing or self._rehear(answered)
+        if rehearing:
+            self._rehearings[result.utterance] = rehearing
+        if result.continues in self._rehearings and not self._patient:
+            self._rehearings[result.continues].discard()
+
+    def _rehear(self, answered: Answered) -> Rehearing | None:
+        """Begin to hear speech again where there is a second ear."""
+        second = self._answers.second
+        if second is None or answered.heard is None or not answered.result.hypotheses:
+            return None
+        priority = self.at_end if self._patient else Priority.PAUSE
+        return Rehearing(second, self._answers, answered, answered.heard, priority)
 
     async def _adopt(self, speculation: _Speculation) -> Answered | None:
         """The pause was the end: take what was begun then; None where it came to nothing."""
@@ -193,6 +250,8 @@ class Conversation:
     async def _speculate(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
         """Answer, and say how long the pause may last; None where that was not to be."""
         answered = await self._try(speculation, before)
+        if answered and not speculation.dropped and not self._patient:
+            speculation.rehearing = self._rehear(answered)
         if speculation is self._speculation:
             options = speculation.pipeline.options.turns
             allowance = allow(answered.result if answered else None, self._habit, options)
@@ -255,7 +314,9 @@ class Conversation:
             self._drop(speculation)
 
     def _drop(self, speculation: _Speculation) -> None:
-        ticket = speculation.ticket
+        ticket, speculation.dropped = speculation.ticket, True
+        if speculation.rehearing:
+            speculation.rehearing.discard()
         if ticket is None:
             speculation.task.cancel()
         elif not self._answers.withdraw(ticket):
@@ -280,5 +341,4 @@ def _with_all_sound(answered: Answered, ended: Utterance, before: Latest | None)
     """An answer given at the pause has not seen the silence after it, which may lead to more."""
     earlier = before.result() if before and answered.result.continues is not None else None
     spoken = Spoken(ended, ended.end_sample, earlier)
-    sound = spoken.whole if earlier else spoken.alone
-    return replace(answered, utterance=sound)
+    return replace(answered, utterance=spoken.whole if earlier else spoken.alone)

@@ -23,7 +23,7 @@ def heard(
     """An utterance and its answer, as the observer wants them."""
     sound, result = answered.utterance, answered.result
     onset = sound.start_sample + PRE_ROLL_SAMPLES
-    parts = () if answered.log_probs is None else (HeardPart(result, answered.log_probs),)
+    parts = (HeardPart(result, answered.heard.log_probs),) if answered.heard else ()
     return Heard(
         session=held.session.id,
         utterance=result.utterance,

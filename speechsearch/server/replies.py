@@ -8,7 +8,9 @@ from speechsearch.wire import messages as m
 from speechsearch.wire.events import UtteranceEnded
 
 
-def answer_message(result: Result, ended: UtteranceEnded, wait_ms: float) -> m.Final | m.Nothing:
+def answer_message(
+    result: Result, ended: UtteranceEnded, wait_ms: float, *, revising: bool = False
+) -> m.Final | m.Nothing:
     """``final`` for speech, ``nothing`` for anything else; ``wait`` = from the endpoint on."""
     timings_ms = {name: round(ms, 3) for name, ms in result.timings_ms.items()}
     timings_ms["wait"] = round(wait_ms, 3)
@@ -29,6 +31,19 @@ def answer_message(result: Result, ended: UtteranceEnded, wait_ms: float) -> m.F
         endpoint_reason=ended.reason,
         continues=result.continues,
         answer_confidence=result.answer_confidence,
+        revising=revising,
+    )
+
+
+def revised_message(result: Result) -> m.Revised:
+    """What ``result`` says of an utterance that was answered before."""
+    best = result.hypotheses[0]
+    return m.Revised(
+        utterance=result.utterance,
+        text=best.text,
+        confidence=best.confidence,
+        words=best.words,
+        ear=result.ear,
     )
 
 

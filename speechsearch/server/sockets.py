@@ -31,6 +31,7 @@ from speechsearch.server.answers import Answers
 from speechsearch.server.conversation import Conversation, Say
 from speechsearch.server.listening import Listening
 from speechsearch.server.observing import heard
+from speechsearch.server.rehearing import Rehearing
 from speechsearch.server.replies import answer_message, error_message
 from speechsearch.server.sessions import Held, Sessions
 from speechsearch.vad.segmenter import Segmenter
@@ -115,7 +116,7 @@ class Sockets:
             held.listening = Listening(stream, partial(self._act, held), held.settle)
             say = held.listening.saying(held.send)
         held.conversation = Conversation(
-            self._answers, self._metrics, say, partials=hello.partials, seat=held.seat
+            self._answers, self._metrics, say, hello=hello, seat=held.seat
         )
 
     async def drain(self) -> None:
@@ -262,12 +263,14 @@ class Sockets:
         wait_ms = 0.0
         answer: m.Final | m.Nothing | m.Error
         answered: Answered | None = None
+        rehearing: Rehearing | None = None
         try:
             answered = await answering
+            result, rehearing = await held.conversation.settle(answered)
             wait_ms = (monotonic_s() - began_s) * 1000
-            answer = answer_message(answered.result, ended, wait_ms)
+            answer = answer_message(result, ended, wait_ms, revising=rehearing is not None)
             self._metrics.stage("wait", wait_ms)
-            self._metrics.answered(answered.utterance, answered.result)
+            self._metrics.answered(answered.utterance, result)
         except SpeechsearchError as error:
             self._refuse(error.code)
             answer = error_message(error, number)
@@ -287,6 +290,11 @@ class Sockets:
         held.settle()
         if answered:
             self._watch.put(heard(held, ended, answered, wait_ms, pauses))
+        if rehearing:
+            revised = await held.conversation.revised(rehearing, ended, began_s)
+            if revised:
+                held.session.revised(revised)
+                await held.send(revised)
 
     def _refuse(self, code: str) -> None:
         self._metrics.refused(code)

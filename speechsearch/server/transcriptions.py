@@ -26,7 +26,11 @@ from speechsearch.server.guard import check_token
 from speechsearch.server.transcribing import Ears, Transcribing
 from speechsearch.server.upload import Inflow, Slots, received, sound_limits
 from speechsearch.vad.segmenter import Segmenter
+from speechsearch.wire.messages import PROTOCOL, Hello
 from speechsearch.wire.objects import DoneObject, Transcription, UtteranceObject
+
+RECORDED = Hello(protocol=PROTOCOL, partials=False, patient=True)
+"""What a client would say that plays a recording"""
 
 
 class Transcriptions:
@@ -49,7 +53,7 @@ class Transcriptions:
         unshown = Metrics(self._model)  # recordings would blur what is measured of who waits
 
         def converse(say: Say) -> RecordedConversation:
-            return RecordedConversation(answers, unshown, say, partials=False)
+            return RecordedConversation(answers, unshown, say, hello=RECORDED)
 
         limits = sound_limits(options.uploads)
         self._ears = Ears(segmenter, converse, limits, options.uploads.work_s, draining)

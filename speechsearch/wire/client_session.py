@@ -36,9 +36,11 @@ class _Outstanding:
 class ClientSession:
     """Turns what the segmenter says into frames, and frames of the server into messages."""
 
-    def __init__(self, token: str = "", *, partials: bool = True) -> None:
+    def __init__(self, token: str = "", *, partials: bool = True, patient: bool = False) -> None:
         self._token = token
         self._partials = partials
+        self._patient = patient
+        self._revising: set[int] = set()
         self._ready: m.Ready | None = None
         self._outstanding: dict[int, _Outstanding] = {}
         self._last_number = 0
@@ -49,17 +51,32 @@ class ClientSession:
         return tuple(self._outstanding)
 
     @property
+    def revising(self) -> frozenset[int]:
+        """Answered utterances whose revision is to follow."""
+        return frozenset(self._revising)
+
+    @property
     def limits(self) -> m.Limits:
         """What the server takes; the protocol's defaults before it has said so."""
         return self._ready.limits if self._ready else m.Limits()
 
     def hello(self) -> str:
-        """The first frame of a connection; takes up the earlier session where there was one."""
+        """The first frame of a connection; takes up the earlier session where there was one.
+
+        A revision that an earlier connection promised may have been lost with it.
+        """
+        self._revising.clear()
         resume = None
         if self._ready:
             resume = m.ResumeRequest(token=self._ready.resume_token, awaiting=self.awaiting)
         return encode_message(
-            m.Hello(protocol=m.PROTOCOL, token=self._token, partials=self._partials, resume=resume)
+            m.Hello(
+                protocol=m.PROTOCOL,
+                token=self._token,
+                partials=self._partials,
+                patient=self._patient,
+                resume=resume,
+            )
         )
 
     def welcome(self, ready: m.Ready) -> Iterator[str | bytes]:
@@ -74,6 +91,10 @@ class ClientSession:
         message = decode_server(text)
         if isinstance(message, m.Final | m.Nothing | m.Error) and message.utterance is not None:
             self._outstanding.pop(message.utterance, None)
+        if isinstance(message, m.Final) and message.revising:
+            self._revising.add(message.utterance)
+        elif isinstance(message, m.Revised):
+            self._revising.discard(message.utterance)
         return message
 
     def start(self, start_sample: int, onset_sample: int | None = None) -> tuple[int, str]:

@@ -67,6 +67,8 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     """Access token, where the server asks for one"""
     partials: bool = True
     """Whether text and hits are wanted while the person speaks"""
+    patient: bool = False
+    """Whether answers wait for the second ear: for who has time, such as a recording's client"""
     resume: ResumeRequest | None = None
 
 
@@ -254,15 +256,33 @@ class Final(Message, frozen=True, kw_only=True, tag="final"):
     continues: int | None = None
     answer_confidence: float = 0.0
     """Probability that the first hit is what was asked for"""
+    revising: bool = False
+    """A second ear still listens: exactly one ``revised`` follows"""
 
 
 class Revised(Message, frozen=True, kw_only=True, tag="revised"):
-    """A second ear's text (and hits) for an utterance that was answered."""
+    """What a second ear makes of an utterance that was answered; the same text where that stands.
+
+    The hits stay.
+    """
 
     utterance: int
     text: str
+    confidence: float
+    words: tuple[Word, ...]
     ear: str
-    hits: tuple[Hit, ...] | None = None
+
+
+def with_revision(final: Final, revised: Revised) -> Final:
+    """The answer as it is after a revision."""
+    return msgspec.structs.replace(
+        final,
+        text=revised.text,
+        confidence=revised.confidence,
+        words=revised.words,
+        ear=revised.ear,
+        revising=False,
+    )
 
 
 class Nothing(Message, frozen=True, kw_only=True, tag="nothing"):

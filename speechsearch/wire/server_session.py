@@ -220,6 +220,12 @@ class ServerSession:
         while len(self._answers) > 2 * self.limits.max_unanswered:
             del self._answers[min(self._answers)]
 
+    def revised(self, revised: m.Revised) -> None:
+        """Remember that a second ear is done with an answer."""
+        answer = self._answers.get(revised.utterance)
+        if isinstance(answer, m.Final):
+            self._answers[revised.utterance] = m.with_revision(answer, revised)
+
     def _start(self, message: m.SpeechStart) -> list[Event]:
         if self._open:
             raise OutOfOrder(

@@ -118,7 +118,7 @@ def test_the_verb_writes_json_and_a_page_and_searches_by_what_it_was_told(fixtur
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--second-pass", "tiny.en"], "no second pass"),
+        (["--second-pass", "third"], "no second ear"),
         (["--noise", "white"], "--snr"),
         (["--slice", "tone"], "no column 'tone'"),
         (["--json", "/no/such/folder/a.json"], "cannot be written"),

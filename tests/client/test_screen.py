@@ -7,7 +7,7 @@ from speechsearch.audio.source import SourceNotice
 from speechsearch.client.connection import ConnectionState, GivenUp
 from speechsearch.client.screen import Opened, Screen, Typed
 from speechsearch.client.view import render
-from speechsearch.client.voice import Answer, Level
+from speechsearch.client.voice import Answer, Level, Revision
 from speechsearch.types import Hit
 from speechsearch.vad import endpointer as vad
 from speechsearch.wire import messages as m
@@ -141,6 +141,21 @@ def test_an_error_of_the_server_says_what_to_do():
     screen.update(Answer(error, 1, 1, 0, 0, 0))
     assert not screen.waiting
     assert "Speak again" in drawn(screen)
+
+
+def test_a_revision_changes_the_text_in_its_place():
+    screen, answer = answered(), Answer(final(), 1, 1, t0_s=1.0, t1_s=1.5, t3_s=1.56)
+    revised = m.Revised(utterance=1, text="Moby-Dick.", confidence=0.9, words=(), ear="tiny.en")
+    screen.update(Revision(answer.revised(revised, 2.0)))
+    assert (screen.text, screen.hits) == ("Moby-Dick.", HITS)
+
+
+def test_a_revision_leaves_what_is_shown_instead_by_then():
+    screen, answer = answered(), Answer(final(), 1, 1, t0_s=1.0, t1_s=1.5, t3_s=1.56)
+    revised = m.Revised(utterance=1, text="Moby-Dick.", confidence=0.9, words=(), ear="tiny.en")
+    screen.update(m.Results(id=1, query="typed", hits=()))
+    screen.update(Revision(answer.revised(revised, 2.0)))
+    assert (screen.text, screen.hits) == ("typed", ())
 
 
 def test_a_microphone_that_is_gone_is_seen_and_forgotten_once_one_is_heard_again():

@@ -36,6 +36,27 @@ def test_text_grows_with_what_may_still_change_apart_and_the_answer_stands():
         assert shown.get("timings") == {"endpoint": 288}
 
 
+REVISED = {"type": "revised", "utterance": 2, "text": "Emma."}
+
+
+def test_a_revision_changes_the_text_of_its_answer_and_nothing_else():
+    with screen() as shown:
+        shown.call("update", FINAL, {"endpoint": 288})
+        shown.call("update", REVISED)
+        assert (shown.get("text"), shown.get("hits")) == ("Emma.", [HIT])
+        assert (shown.get("confidence"), shown.get("timings")) == (0.9, {"endpoint": 288})
+
+
+def test_a_revision_leaves_what_is_shown_instead_by_then():
+    with screen() as shown:
+        for instead in (PARTIAL, {"type": "results", "hits": [HIT]}):
+            shown.call("update", FINAL, {"endpoint": 288})
+            shown.call("update", {**instead, "utterance": 3})
+            text = shown.get("text")
+            shown.call("update", REVISED)
+            assert shown.get("text") == text
+
+
 def test_an_answer_to_a_typed_query_belongs_to_no_utterance_and_has_no_stages():
     with screen() as shown:
         shown.call("update", FINAL, {"endpoint": 288})

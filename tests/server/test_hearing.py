@@ -46,6 +46,9 @@ class Listener:
 
         return answer()
 
+    async def settle(self, answered):
+        return answered.result, None
+
 
 def bursts(*at_ms, length_ms=320, total_ms=4000):
     """Loud for a while at each instant, in faint noise."""

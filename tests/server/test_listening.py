@@ -13,7 +13,7 @@ from speechsearch.wire import messages as m
 from speechsearch.wire.codec import AudioFrame, encode_audio, encode_message, to_pcm
 from tests.server.test_sockets import greeted, until
 
-HELLO = encode_message(m.Hello(protocol=m.PROTOCOL, vad="server"))
+HELLO = encode_message(m.Hello(protocol=m.PROTOCOL, vad="server", patient=True))
 BLOCK = 512
 
 

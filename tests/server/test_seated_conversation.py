@@ -13,6 +13,7 @@ from speechsearch.server.answers import Answers
 from speechsearch.server.conversation import Conversation
 from speechsearch.turns import TurnOptions
 from speechsearch.types import Hypothesis, Result, Utterance
+from speechsearch.wire import messages as m
 from speechsearch.wire.events import Paused, UtteranceEnded
 
 
@@ -51,6 +52,7 @@ class Seat:
 
 
 CHAMPION = Version("champion")
+QUIET = m.Hello(protocol=m.PROTOCOL, partials=False)
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ async def nothing(message):
 
 
 def conversation(answers, seat):
-    return Conversation(answers, Metrics("model"), nothing, partials=False, seat=seat)
+    return Conversation(answers, Metrics("model"), nothing, hello=QUIET, seat=seat)
 
 
 def spoken(number=1):

@@ -34,7 +34,7 @@ SESAME = {"Authorization": "Bearer sesame"}
 
 
 def send(server, data, name="speech.flac", **more):
-    return httpx.post(f"{server.http}{PATH}", files={"file": (name, data)}, timeout=120, **more)
+    return httpx.post(f"{server.http}{PATH}", files={"file": (name, data)}, timeout=600, **more)
 
 
 def events(lines):

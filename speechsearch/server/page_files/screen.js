@@ -19,6 +19,7 @@ export class Screen {
     this.hits = [];
     this.provisional = false; // hits shown while one still speaks
     this.utterance = null; // answer the hits belong to; null for a typed query's
+    this.answered = null; // answer the text is of; null for a partial's
     this.timings = null;
     this.problem = null; // a key of problems.js
     this.note = "";
@@ -44,6 +45,10 @@ export class Screen {
         this.#hear(message.text, "", message.hits.length ? message.answer_confidence : null);
         this.#find(message.hits, message.utterance, false);
         this.timings = timings;
+        this.answered = message.utterance;
+        break;
+      case "revised":
+        if (message.utterance === this.answered) this.stable = message.text;
         break;
       case "nothing":
         this.waiting = false;
@@ -52,6 +57,7 @@ export class Screen {
       case "results":
         this.note = "";
         this.source = "typed";
+        this.answered = null;
         this.#find(message.hits, null, false);
         this.timings = null;
         break;
@@ -94,7 +100,7 @@ export class Screen {
   #hear(stable, tentative, confidence) {
     [this.stable, this.tentative, this.confidence] = [stable, tentative, confidence];
     this.source = "spoken";
-    this.timings = null;
+    this.timings = this.answered = null;
   }
 
   #find(hits, utterance, provisional) {
