@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from speechsearch import __version__
+from speechsearch.cli_alarms import alarms_app
 from speechsearch.cli_automation import automation_app
 from speechsearch.cli_eval import evaluate
 from speechsearch.cli_models import models_app
@@ -44,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Voice search on your own machine: speak, and the hits are on the screen.",
 )
+app.add_typer(alarms_app, name="alarms")
 app.add_typer(models_app, name="models")
 app.add_typer(rollout_app, name="rollout")
 app.add_typer(automation_app, name="automation")

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from speechsearch.errors import ConfigError
+from speechsearch.monitoring.options import MonitoringOptions
 from speechsearch.turns import TurnOptions
 from speechsearch.types import ONE_EAR, Decoder, Device, Engine, SearchMode
 from speechsearch.vad.endpointer import EndpointerOptions
@@ -48,6 +49,11 @@ def user_models_dir() -> Path:
     """Where pulled and added models are kept: ``$XDG_DATA_HOME/speechsearch/models``."""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "speechsearch" / "models"
+
+
+def data_dir() -> Path:
+    """Where what was measured is kept: ``$XDG_DATA_HOME/speechsearch``."""
+    return user_models_dir().parent
 
 
 def cache_dir() -> Path:
@@ -217,6 +223,7 @@ class Settings(BaseSettings):
     server: ServerOptions = ServerOptions()
     asr: AsrOptions = AsrOptions()
     search: SearchOptions = SearchOptions()
+    monitoring: MonitoringOptions = MonitoringOptions()
     rollout: RolloutOptions = RolloutOptions()
     automation: AutomationOptions = AutomationOptions()
 

@@ -2,6 +2,7 @@
 
 SpeechsearchError
 ├── ConfigError            a setting is missing, unknown or out of range
+│   └── FolderInUse        another server keeps its history there
 ├── AudioError             sound could not be had
 │   ├── DeviceError        no such device, denied, or gone
 │   └── AudioFileError     a recording that cannot be read
@@ -58,6 +59,10 @@ class ConfigError(SpeechsearchError):
     """A setting is missing, unknown or out of range."""
 
     code = "config"
+
+
+class FolderInUse(ConfigError):
+    """Another server keeps its history there."""
 
 
 class AudioError(SpeechsearchError):

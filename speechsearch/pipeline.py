@@ -59,6 +59,8 @@ class Answered:
 
     utterance: Utterance
     result: Result
+    log_probs: LogProbs | None = None
+    """What the model heard of it"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +164,7 @@ class Pipeline:
         """What ``sound_of(spoken)``, heard as ``log_probs``, says and asks for."""
         alone, before = spoken.alone, spoken.before
         if before is None:
-            return Answered(alone, self.read(alone, log_probs, watch))
+            return Answered(alone, self.read(alone, log_probs, watch), log_probs)
         sound = spoken.whole
         ahead_samples = alone.start_sample - sound.start_sample
         skipped = ahead_samples // self.model.info.timing.stride_samples
@@ -170,8 +172,8 @@ class Pipeline:
         joined = self.read(sound, log_probs, watch)
         seam = Seam(alone.start_sample / SAMPLE_RATE_HZ, self._apart_nats(before.result, second))
         if is_one(before.result, second, joined, self.options.turns, seam):
-            return Answered(sound, replace(joined, continues=before.utterance.number))
-        return Answered(alone, second)
+            return Answered(sound, replace(joined, continues=before.utterance.number), log_probs)
+        return Answered(alone, second, log_probs[skipped:])
 
     def answer(self, spoken: Spoken) -> Answered:
         """Hear and conclude."""

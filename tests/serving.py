@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -22,6 +24,7 @@ COMMAND = (sys.executable, "-m", "speechsearch")
 class Server:
     process: subprocess.Popen
     port: int
+    history: Path
 
     @property
     def url(self):
@@ -50,6 +53,7 @@ class Server:
             self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=40)
         self.process.stderr.close()
+        shutil.rmtree(self.history, ignore_errors=True)
 
 
 def free_port():
@@ -61,13 +65,14 @@ def free_port():
 def start(*arguments, port=None, **environment):
     """Start ``speechsearch serve``; it may not be ready yet."""
     port = port or free_port()
+    history = Path(tempfile.mkdtemp(prefix="speechsearch-history-"))
     process = subprocess.Popen(
         [*COMMAND, "serve", "--port", str(port), *arguments],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **environment},
+        env={**os.environ, "SPEECHSEARCH_MONITORING__FOLDER": str(history), **environment},
     )
-    return Server(process, port)
+    return Server(process, port, history)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from weakref import WeakSet
 
 import numpy as np
@@ -198,11 +198,23 @@ class Client:
 
         Raises OutOfOrder where another source has begun since.
         """
+        self._tell(answer, "click", hit.id)
+
+    async def gave_up(self, answer: Answer, *, typed: bool = False) -> None:
+        """Tell the server that the person wants none of these hits; ``typed``: they type instead.
+
+        Raises OutOfOrder where another source has begun since.
+        """
+        self._tell(answer, "typed" if typed else "abandon")
+
+    def _tell(
+        self, answer: Answer, action: Literal["click", "typed", "abandon"], hit: str = ""
+    ) -> None:
         if answer.source_number != self._source_number:
             raise OutOfOrder(
                 "the session of this answer is over", hint="Tell before the next source begins"
             )
-        self._connected().say(m.Feedback(utterance=answer.utterance, action="click", hit=hit.id))
+        self._connected().say(m.Feedback(utterance=answer.utterance, action=action, hit=hit))
 
     async def _search(self, query: str, limit: int) -> tuple[Hit, ...]:
         """Ask again in the next session where this one ends before the answer."""

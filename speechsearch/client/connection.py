@@ -132,7 +132,7 @@ class Connection:
             )
         )
 
-    def say(self, message: m.Search | m.Feedback | m.Flush) -> None:
+    def say(self, message: m.Search | m.Feedback | m.Report | m.Flush) -> None:
         """A typed query or what the person did with an answer; dropped while there is no server."""
         self._send(encode_message(message))
 
@@ -239,7 +239,7 @@ class Connection:
         if self._socket is not None:
             try:
                 async with asyncio.timeout(1):
-                    await self._socket.send(encode_message(m.Bye()))
+                    self._send(encode_message(m.Bye()))  # behind what is queued
                     await self._socket.wait_closed()
             except (ConnectionClosed, TimeoutError):
                 pass

@@ -11,6 +11,7 @@ import termios
 import tty
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from rich.console import Console
 from rich.live import Live
@@ -84,6 +85,7 @@ class _Terminal:
         self._key = TalkKey()
         self._voice = voice
         self._searches = 0
+        self._acted: int | None = None
 
     async def draw(self, live: Live) -> None:
         """Redraw at a steady rate."""
@@ -106,9 +108,11 @@ class _Terminal:
             case "cancel":
                 self._voice.cancel()
                 self._key.talking = False
+                self._tell("abandon")
             case "quit":
                 self.quit.set()
             case Typed(query):
+                self._tell("typed")
                 self._automation.typed()
                 self._searches += 1
                 self._voice.connection.say(m.Search(id=self._searches, query=query))
@@ -116,9 +120,17 @@ class _Terminal:
                 self._automation.chose(hit)
                 self.screen.notes.append(open_hit(hit))
                 if utterance is not None:
+                    self._acted = utterance
                     self._voice.connection.say(
                         m.Feedback(utterance=utterance, action="click", hit=hit.id)
                     )
+
+    def _tell(self, action: Literal["typed", "abandon"]) -> None:
+        """What becomes of the answer on the screen, once, unless a hit of it was opened."""
+        utterance = self.screen.utterance
+        if utterance is not None and utterance != self._acted:
+            self._acted = utterance
+            self._voice.connection.say(m.Feedback(utterance=utterance, action=action))
 
     def answered(self, answer: Answer) -> None:
         """Do with an answer what the degree of automation allows."""

@@ -64,6 +64,11 @@ class Screen:
     _utterance: int | None = None
     _of_devices: list[str] = field(default_factory=list)
 
+    @property
+    def utterance(self) -> int | None:
+        """The answer that is shown; None where there is none, or a typed query's."""
+        return self._utterance
+
     def update(self, event: VoiceEvent) -> None:
         """Show what happened."""
         match event:

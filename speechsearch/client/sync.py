@@ -120,6 +120,10 @@ class SyncClient:
         """Tell the server that the person chose this hit."""
         self._call(self._client.opened(answer, hit))
 
+    def gave_up(self, answer: Answer, *, typed: bool = False) -> None:
+        """Tell the server that no hit is wanted; ``typed``: the person types instead."""
+        self._call(self._client.gave_up(answer, typed=typed))
+
     def _iterate(self, events: AsyncGenerator[Event, None]) -> Iterator[Event]:
         steps = _Steps(events)
         self._steps.add(steps)

@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from speechsearch import __version__
 from speechsearch.audio.source import Block, Source, SourceNotice
 from speechsearch.client.connection import Connection, ConnectionState, GivenUp
+from speechsearch.client.reporting import Reporter, Totals
 from speechsearch.clock import Clock, monotonic_s
 from speechsearch.types import SAMPLE_RATE_HZ, Chunk
 from speechsearch.vad import endpointer as vad
@@ -95,12 +97,17 @@ class Voice:
     muted: bool = False
     clock: Clock = monotonic_s
     captured_samples: int = 0
+    _sent_samples: int = 0
+    _reporter: Reporter = field(init=False)
     _events: asyncio.Queue[VoiceEvent | None] = field(default_factory=asyncio.Queue)
     _spoken: dict[int, _Spoken] = field(default_factory=dict)
     _advised: asyncio.Event = field(default_factory=asyncio.Event)
     _heard_at_s: float = 0.0
     _let_go_s: float = 0.0
     _cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        self._reporter = Reporter(f"python {__version__}", self.segmenter.name)
 
     async def run(self) -> AsyncGenerator[VoiceEvent, None]:
         """Connect; then what happens, until the source ends and everything is answered."""
@@ -159,6 +166,8 @@ class Voice:
     async def _take(self, block: Block | SourceNotice) -> None:
         if isinstance(block, SourceNotice):
             self._events.put_nowait(block)
+            if block.kind in ("returned", "changed"):
+                self._reporter.device_changed()
             if block.interrupts:
                 self._let_go_s = block.at_s
                 self._flush()
@@ -183,6 +192,8 @@ class Voice:
         if self._cancelled:
             return
         self.connection.submit(event)
+        if isinstance(event, Chunk):
+            self._sent_samples += len(event.samples)
         if isinstance(event, vad.SpeechEnd):
             behind_s = (self.captured_samples - event.end_sample) / SAMPLE_RATE_HZ
             t0_s = max(self._heard_at_s - behind_s, 0.0 if self.pauses_end else self._let_go_s)
@@ -214,6 +225,27 @@ class Voice:
                 self._advised.set()
             if isinstance(event, m.Final | m.Nothing | m.Error) and number in self._spoken:
                 spoken = self._spoken.pop(number)
-                self._events.put_nowait(
-                    Answer(event, number, spoken.end_sample, spoken.t0_s, spoken.t1_s, self.clock())
+                answer = Answer(
+                    event, number, spoken.end_sample, spoken.t0_s, spoken.t1_s, self.clock()
                 )
+                self._events.put_nowait(answer)
+                self._report(answer)
+            if isinstance(event, m.Ready):
+                self._tell(self._reporter.connected(event, self._microphone))
+
+    @property
+    def _microphone(self) -> str:
+        return self.source.name if self.live else "recording"
+
+    def _report(self, answer: Answer) -> None:
+        """What only this side knows of an answer."""
+        if isinstance(answer.message, m.Error):
+            return
+        totals = Totals(self.captured_samples, self._sent_samples, self.source.overruns)
+        self._tell(
+            self._reporter.answered(answer.utterance, answer.timings_ms, self._microphone, totals)
+        )
+
+    def _tell(self, report: m.Report | None) -> None:
+        if report is not None:
+            self.connection.say(report)

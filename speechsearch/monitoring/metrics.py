@@ -9,13 +9,9 @@ from copy import copy
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from speechsearch.monitoring.detecting import Costed
+from speechsearch.monitoring.series import BUCKETS_S
 from speechsearch.types import Result, Utterance
-
-BUCKETS_S = (
-    0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 2.5,
-)  # fmt: skip
-"""A boundary at every target: 30 ms after the endpoint, 100 ms of search, the 500 ms budget,
-700 ms for large models, and finer steps between."""
 
 
 class Metrics:
@@ -97,6 +93,13 @@ class Metrics:
             ("outcome", "model"),
             registry=self.registry,
         )
+        self._batches = Histogram(
+            "speechsearch_batch_utterances",
+            "Sounds heard at once",
+            ("model",),
+            buckets=(1, 2, 4, 8, 16),
+            registry=self.registry,
+        )
         self._feedback = Counter(
             "speechsearch_feedback",
             "What people did with answers: click, redo, typed, abandon",
@@ -111,6 +114,8 @@ class Metrics:
             "Recordings being transcribed",
             registry=self.registry,
         )
+        self.detecting = Costed()
+        """Told of each frame that the server's detectors hear"""
         self.queued = Gauge(
             "speechsearch_queued_utterances", "Waiting for the model", registry=self.registry
         )
@@ -124,6 +129,10 @@ class Metrics:
     def stage(self, name: str, ms: float) -> None:
         """A stage took ``ms``."""
         self._stage_s.labels(name, self._model).observe(ms / 1000)
+
+    def batched(self, sounds: int) -> None:
+        """So many sounds were heard at once."""
+        self._batches.labels(self._model).observe(sounds)
 
     def answered(self, utterance: Utterance, result: Result) -> None:
         """An utterance has its result."""

@@ -62,18 +62,22 @@ SHADOW_METRICS = (
     Metric("empty", False, tolerated=0.01, margin=0.04),
     Metric("zero_results", False, tolerated=0.01, margin=0.04),
     Metric("top_1_wrong", False, tolerated=0.01, margin=0.04),
+    Metric("overrun", False, tolerated=0.05, margin=0.2),
 )
-"""Word errors per word where the words are known (golden, reviewed), else left out. Times do not
-count in the shadow: it runs on spare capacity."""
+"""Word errors per word where the words are known (golden, reviewed), else left out. What people
+wait for does not count in the shadow, which runs on spare capacity; ``overrun`` does: the work for
+an answer, waiting left out, takes longer than a pause lasts."""
 CANARY_METRICS = (
     Metric("slow", False, tolerated=0.02, margin=0.1),
     Metric("confidence", True, tolerated=0.05, margin=0.1),
     Metric("empty", False, tolerated=0.01, margin=0.1),
     Metric("zero_results", False, tolerated=0.01, margin=0.1),
     Metric("top_1_wrong", False, tolerated=0.02, margin=0.1),
+    Metric("overrun", False, tolerated=0.05, margin=0.2),
 )
 """``slow``: share of answers over 500 ms, so that it bounds the p95 where it is below 5 %.
-``top_1_wrong``: the person took another hit, spoke again or typed."""
+Both arms wait for one model's thread, so that a heavy challenger slows the champion too: it is told
+by ``overrun``. ``top_1_wrong``: the person took another hit, spoke again or typed."""
 
 
 class JudgeOptions(msgspec.Struct, frozen=True):
@@ -101,16 +105,20 @@ class Evidence(msgspec.Struct, frozen=True):
     sum_worse_by: float = 0.0
     passed: bool = False
     """The evidence for harmless was enough at some moment"""
+    peak: float = 0.0
+    """The most log evidence for worse that there ever was, nats: a fail stands, however the next
+    session goes (Ville's inequality bounds the peak, not only the last value)"""
 
     def add(self, worse_by: float, beta: float) -> Evidence:
         """With one more difference."""
-        harmless = self.harmless.add(-worse_by)
+        worse, harmless = self.worse.add(worse_by), self.harmless.add(-worse_by)
         return Evidence(
-            self.worse.add(worse_by),
+            worse,
             harmless,
             self.observations + 1,
             self.sum_worse_by + worse_by,
             self.passed or harmless.log_evidence >= -math.log(beta),
+            max(self.peak, worse.log_evidence),
         )
 
 
@@ -123,7 +131,7 @@ class MetricReport(msgspec.Struct, frozen=True):
     worse_by: float
     """Mean change for the worse, of observations"""
     log_evidence: float
-    """Nats, that it is worse than tolerated"""
+    """Nats, the most there ever was that it is worse than tolerated"""
     log_needed: float
     """Nats, from which on it fails"""
 
@@ -215,7 +223,7 @@ class Judge(msgspec.Struct, frozen=True):
                 self._verdict_of(self.evidence[metric.name], log_needed),
                 self.evidence[metric.name].observations,
                 _mean(self.evidence[metric.name]),
-                self.evidence[metric.name].worse.log_evidence,
+                self.evidence[metric.name].peak,
                 log_needed,
             )
             for metric in self.options.metrics
@@ -223,7 +231,7 @@ class Judge(msgspec.Struct, frozen=True):
         ]
 
     def _verdict_of(self, evidence: Evidence, log_needed: float) -> Verdict:
-        sure = evidence.worse.log_evidence >= log_needed
+        sure = evidence.peak >= log_needed
         if sure and self.challenger_sessions >= self.options.fewest_to_fail:
             return Verdict.FAIL
         return Verdict.PASS if evidence.passed else Verdict.INCONCLUSIVE

@@ -110,6 +110,11 @@ class Answers:
         """Hits for a typed query; it does not wait for the model."""
         return await asyncio.to_thread(self.pipeline.search, query, limit)
 
+    @property
+    def waiting(self) -> int:
+        """What waits for the model."""
+        return len(self._batcher)
+
     def close(self) -> None:
         """Stop the thread after what it does now."""
         with self._change:
@@ -158,6 +163,7 @@ class Answers:
         decode_ms = watch.lap("decode")
         if batch[0].priority is not Priority.SHADOW:
             self._metrics.stage("decode", decode_ms)
+            self._metrics.batched(len(due))
         for (job, queue_ms), log_probs in zip(due.items(), heard, strict=True):
             own = Stopwatch(self._clock, {"queue": queue_ms, **watch.laps_ms})
             try:
@@ -196,7 +202,7 @@ class Answers:
         ticket.outcome.get_loop().call_soon_threadsafe(settle)
 
     def _count(self) -> None:
-        self._metrics.queued.set(len(self._batcher))
+        self._metrics.queued.set(self.waiting)
 
 
 def _wanted(batch: list[Job[Ticket[Any]]]) -> list[Job[Ticket[Any]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,8 +21,10 @@ from speechsearch.clock import Stopwatch
 from speechsearch.config import ServerOptions
 from speechsearch.errors import MalformedMessage, SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
+from speechsearch.monitoring.watch import Watch
 from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers
+from speechsearch.server.dashboard import dashboard_routes
 from speechsearch.server.faults import failed, no_route
 from speechsearch.server.guard import Guard, check_token
 from speechsearch.server.openapi import openapi
@@ -81,6 +84,14 @@ class Http:
         return Response(msgspec.json.encode(answer), media_type="application/json")
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What looks on: other versions that answer some, the observer of all live traffic."""
+
+    rollouts: Rollouts | None = None
+    watch: Watch | None = None
+
+
 def _presumed_load(pipeline: Pipeline) -> float:
     """Warm up, and measure what share of the model's time an average speaker takes.
 
@@ -99,7 +110,7 @@ def create_app(
     metrics: Metrics,
     options: ServerOptions,
     segmenter: Callable[[], Segmenter],
-    rollouts: Rollouts | None = None,
+    beside: Beside | None = None,
 ) -> Starlette:
     """The app around one pipeline; ``app.state.sockets`` drains it.
 
@@ -107,7 +118,9 @@ def create_app(
     utterances the server finds.
     """
     answers = Answers(pipeline, metrics, options)
-    sockets = Sockets(answers, metrics, options, segmenter)
+    beside = beside or Beside()
+    rollouts, watch = beside.rollouts, beside.watch
+    sockets = Sockets(answers, metrics, options, segmenter, watch)
     if rollouts:
         sockets.seat = rollouts.attach(answers, metrics)
     http = Http(answers, metrics, sockets, options.token)
@@ -116,10 +129,15 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         answers.admission.newcomer_load = await asyncio.to_thread(_presumed_load, pipeline)
+        if watch:
+            watch.gauges["queued"] = lambda: answers.waiting
+            watch.start()
         async with rollouts.running() if rollouts else nullcontext():
             http.warm = True
             yield
         answers.close()
+        if watch:
+            await asyncio.to_thread(watch.close)
 
     app = Starlette(
         routes=[
@@ -132,6 +150,7 @@ def create_app(
             Route("/openapi.json", openapi),
             *(rollouts.routes() if rollouts else ()),
             *page_routes(),
+            *dashboard_routes(watch, options.token),
         ],
         exception_handlers={SpeechsearchError: failed, HTTPException: no_route},
         middleware=[Middleware(Guard, options=options)],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +17,18 @@ from speechsearch.asr.engines import Chosen, engine_for, load_model
 from speechsearch.asr.folder import ModelFolder, find_model
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.ngram_file import load_ngram
-from speechsearch.config import Settings, cache_dir, default_models_dir
+from speechsearch.config import (
+    PRIVATE_SERVER_ENV,
+    Settings,
+    cache_dir,
+    data_dir,
+    default_models_dir,
+)
+from speechsearch.errors import FolderInUse
+from speechsearch.monitoring.detecting import Costed
 from speechsearch.monitoring.metrics import Metrics
+from speechsearch.monitoring.watch import Watch
+from speechsearch.monitoring.witness import Facts
 from speechsearch.pipeline import Finder, Pipeline, PipelineOptions
 from speechsearch.search.catalogue import demo_catalogue, read_catalogue
 from speechsearch.search.embedded import SCHEMA_VERSION, build_index
@@ -25,7 +37,8 @@ from speechsearch.search.live import Live
 from speechsearch.search.ranking import Ranker, RankingOptions
 from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
-from speechsearch.server.app import create_app
+from speechsearch.server.app import Beside, create_app
+from speechsearch.server.observing import Catalogue
 from speechsearch.server.rollout_files import open_rollout_files
 from speechsearch.server.versions import HEARING, Loaded, champion_settings
 from speechsearch.types import Decoder
@@ -98,7 +111,8 @@ def build_app(settings: Settings) -> Starlette:
     if files is None:
         metrics = Metrics(_model_folder(settings).info.label)
         live = load(settings, metrics)
-        return create_app(live.pipeline, metrics, settings.server, live.segmenter)
+        beside = Beside(watch=_watch(settings, live.pipeline, metrics))
+        return create_app(live.pipeline, metrics, settings.server, live.segmenter, beside)
     from speechsearch.server.rollouts import Rollouts
 
     champion = champion_settings(settings, files)
@@ -106,7 +120,8 @@ def build_app(settings: Settings) -> Starlette:
     live = load(champion, metrics)
     make = partial(load, metrics=metrics)
     rollouts = Rollouts(settings, files, live, make, index_folder)
-    return create_app(live.pipeline, metrics, settings.server, rollouts.segmenter, rollouts)
+    beside = Beside(rollouts, _watch(champion, live.pipeline, metrics))
+    return create_app(live.pipeline, metrics, settings.server, rollouts.segmenter, beside)
 
 
 def index_folder(settings: Settings) -> Path:
@@ -138,7 +153,7 @@ def load(settings: Settings, metrics: Metrics, beside: Loaded | None = None) -> 
     else:
         find = _finder(settings, options, model.info)
     pipeline = Pipeline(model, find, options=options, observer=metrics.of_model(model.info.label))
-    return Loaded(settings, pipeline, partial(_segmenter, settings))
+    return Loaded(settings, pipeline, partial(_segmenter, settings, metrics.detecting))
 
 
 def _finder(settings: Settings, options: PipelineOptions, info: ModelInfo) -> Callable[[], Finder]:
@@ -152,11 +167,28 @@ def _finder(settings: Settings, options: PipelineOptions, info: ModelInfo) -> Ca
     return Live(index_folder(settings), finder).current
 
 
-def _segmenter(settings: Settings) -> Segmenter:
+def _watch(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> Watch | None:
+    """The observer; a private server, which ends with its client, keeps no history."""
+    options = settings.monitoring
+    if not options.enabled:
+        return None
+    if options.folder is None and not os.environ.get(PRIVATE_SERVER_ENV):
+        options = replace(options, folder=data_dir() / "monitoring")
+    facts = Facts(pipeline.model.info, Catalogue(pipeline.finder), metrics.registry)
+    try:
+        watch = Watch(facts, options)
+    except FolderInUse as error:
+        logging.getLogger("speechsearch.monitoring").warning("no history is kept: %s", error)
+        watch = Watch(facts, replace(options, folder=None))
+    watch.gauges["vad_cpu_share"] = metrics.detecting.share
+    return watch
+
+
+def _segmenter(settings: Settings, cost: Costed) -> Segmenter:
     """A fresh one, as clients with the same settings have it."""
     chosen = settings.detector
     detector = build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
-    return Segmenter(detector, settings.vad)
+    return Segmenter(cost.wrap(detector), settings.vad)
 
 
 def _ranker(settings: Settings, info: ModelInfo, index: Index) -> Ranker:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
 from speechsearch.asr.batcher import Priority
@@ -280,4 +280,5 @@ def _with_all_sound(answered: Answered, ended: Utterance, before: Latest | None)
     """An answer given at the pause has not seen the silence after it, which may lead to more."""
     earlier = before.result() if before and answered.result.continues is not None else None
     spoken = Spoken(ended, ended.end_sample, earlier)
-    return Answered(spoken.whole if earlier else spoken.alone, answered.result)
+    sound = spoken.whole if earlier else spoken.alone
+    return replace(answered, utterance=sound)

@@ -11,6 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from speechsearch import __version__
+from speechsearch.monitoring.snapshot import MOST_SPAN_S
+from speechsearch.server.acts import Acknowledge, Silence
 from speechsearch.server.faults import RETRY_AFTER_S
 from speechsearch.wire.messages import MAX_HITS, MAX_QUERY_LETTERS
 from speechsearch.wire.objects import (
@@ -47,7 +49,8 @@ FAULTS = {
     503: "The server is ending, or too busy",
 }
 TYPES = (
-    Transcription, UtteranceObject, ProgressObject, DoneObject, SearchObject, FaultObject,
+    Acknowledge, DoneObject, FaultObject, ProgressObject, SearchObject, Silence, Transcription,
+    UtteranceObject,
 )  # fmt: skip
 SECURED: dict[str, Any] = {"security": [{"token": []}, {}]}
 
@@ -70,6 +73,10 @@ def openapi_document() -> dict[str, Any]:
             "/healthz": {"get": _plain("Whether the process is alive", 403, 405)},
             "/readyz": {"get": _ready()},
             "/metrics": {"get": _plain("Prometheus metrics", 401, 403, 405) | SECURED},
+            "/v1/monitoring": {"get": _monitoring()},
+            "/v1/alarms/test": {"post": _act("Fire an alarm end to end")},
+            "/v1/alarms/silence": {"post": _act("Tell nobody of a rule for a while", Silence)},
+            "/v1/alarms/ack": {"post": _act("Say who looks after an alarm", Acknowledge)},
             "/openapi.json": {"get": _itself()},
         },
         "components": {
@@ -178,6 +185,41 @@ def _ready() -> dict[str, Any]:
         "content": {"text/plain": {"schema": {"type": "string"}}},
     }
     return ready
+
+
+def _monitoring() -> dict[str, Any]:
+    span = {
+        "name": "span",
+        "in": "query",
+        "description": "Seconds back from now",
+        "schema": {"type": "number", "minimum": 60, "maximum": MOST_SPAN_S, "default": 3600},
+    }
+    answer = {
+        "description": "What the dashboard shows",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+    return {
+        "summary": "Numbers, alarms, drift and the last utterances, without a word of them",
+        "parameters": [span],
+        "responses": {"200": answer, **_faults(400, 401, 403, 405)},
+        **SECURED,
+    }
+
+
+def _act(summary: str, body: type[msgspec.Struct] | None = None) -> dict[str, Any]:
+    answer = {
+        "description": "What is in force now",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+    }
+    act: dict[str, Any] = {
+        "summary": summary,
+        "responses": {"200": answer, **_faults(400, 401, 403, 405, 413)},
+        **SECURED,
+    }
+    if body:
+        content = {"application/json": {"schema": _ref(body)}}
+        act["requestBody"] = {"required": True, "content": content}
+    return act
 
 
 def _itself() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The page at ``/`` and its files, from the package: no build step, nothing from elsewhere."""
+"""Pages and their files, from the package: no build step, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -33,11 +33,16 @@ MEDIA_TYPES = {
 
 def page_routes() -> list[Route]:
     """``/`` and ``/assets/NAME`` for each file of the page; read once, now."""
+    return file_routes("page_files", "/", "/assets")
+
+
+def file_routes(folder: str, page: str, assets: str = "") -> list[Route]:
+    """``page`` for the folder's ``index.html``, the others under ``assets`` (else the page)."""
     routes = []
     for file in sorted(
-        files("speechsearch.server").joinpath("page_files").iterdir(), key=lambda f: f.name
+        files("speechsearch.server").joinpath(folder).iterdir(), key=lambda f: f.name
     ):
-        path = "/" if file.name == "index.html" else f"/assets/{file.name}"
+        path = page if file.name == "index.html" else f"{assets or page}/{file.name}"
         suffix = PurePosixPath(file.name).suffix
         if suffix in MEDIA_TYPES:
             routes.append(Route(path, _File(file.read_bytes(), MEDIA_TYPES[suffix]).answer))

@@ -19,7 +19,7 @@ from speechsearch.rollout.comparison import Compared
 from speechsearch.rollout.judge import session_values
 from speechsearch.rollout.router import Arm, Router
 from speechsearch.rollout.router import Seat as Place
-from speechsearch.server.mirror import Mirror, compare, confidence
+from speechsearch.server.mirror import Mirror, compare, confidence, work_ms
 from speechsearch.server.versions import Loaded
 from speechsearch.types import Result
 from speechsearch.vad.segmenter import Segmenter
@@ -27,6 +27,8 @@ from speechsearch.wire import messages as m
 from speechsearch.wire.events import Paused, UtteranceEnded
 
 BUDGET_MS = 500
+PAUSE_LEAVES_MS = 190
+"""From the decode at the pause to the usual endpoint: longer work is waited for"""
 KEPT = 200
 """Utterances of a session that are remembered until it is counted"""
 
@@ -231,6 +233,7 @@ def _values(heard: _Heard, result: Result | None) -> Values:
         "confidence": confidence(result),
         "empty": float(not result.text),
         "zero_results": float(not result.hits),
+        "overrun": float(work_ms(result) > PAUSE_LEAVES_MS),
     }
     if heard.latency_ms is not None:
         values["slow"] = float(heard.latency_ms > BUDGET_MS)

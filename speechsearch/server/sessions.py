@@ -36,6 +36,8 @@ class Held:
     """Where versions are rolled out"""
     send_text: SendText | None = None
     detached_s: float = 0.0
+    pauses: int = 0
+    """In the utterance being spoken, that went on"""
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def settle(self) -> None:

@@ -23,11 +23,14 @@ from speechsearch.errors import (
     Unauthorized,
     WireError,
 )
+from speechsearch.monitoring import seen
 from speechsearch.monitoring.metrics import Metrics
+from speechsearch.monitoring.watch import Unwatched, Watching
 from speechsearch.pipeline import Answered
 from speechsearch.server.answers import Answers
 from speechsearch.server.conversation import Conversation, Say
 from speechsearch.server.listening import Listening
+from speechsearch.server.observing import heard
 from speechsearch.server.replies import answer_message, error_message
 from speechsearch.server.sessions import Held, Sessions
 from speechsearch.vad.segmenter import Segmenter
@@ -64,7 +67,10 @@ class Sockets:
         metrics: Metrics,
         options: ServerOptions,
         segmenter: Callable[[], Segmenter],
+        watch: Watching | None = None,
     ) -> None:
+        self._watch = watch or Unwatched()
+        self._reports = watch is not None
         self._answers = answers
         self._metrics = metrics
         self._options = options
@@ -147,7 +153,10 @@ class Sockets:
         facts = ServerFacts(
             self._answers.pipeline.model.info.label,
             len(self._answers.pipeline.finder().ranker.index),
+            self._reports,
         )
+        if resumed:
+            self._watch.put(seen.Resumed(held.session.id))
         held.send_text = socket.send_text
         self._speakers[socket] = monotonic_s()
         greeter = held.listening.stream if held.listening else held.session
@@ -190,7 +199,7 @@ class Sockets:
                         self._sessions.drop(held)
                     if error.fatal or errors > MAX_ERRORS:
                         raise
-                    self._metrics.refused(error.code)
+                    self._refuse(error.code)
                     await held.send(error_message(error))
         finally:
             if send_text is not None:
@@ -222,6 +231,7 @@ class Sockets:
             case Paused():
                 _pause(held, event)
             case Resumed():
+                held.pauses += 1
                 held.conversation.resume(event)
             case Withdrawn():
                 held.conversation.withdraw()
@@ -232,6 +242,8 @@ class Sockets:
                 self._spawn(self._search(held, query))
             case Asked(m.Feedback() as feedback):
                 self._told(held, feedback)
+            case Asked(m.Report() as report):
+                self._watch.put(seen.Reported(held.session.id, report))
 
     def _told(self, held: Held, feedback: m.Feedback) -> None:
         self._metrics.told(feedback.action)
@@ -239,11 +251,15 @@ class Sockets:
             held.conversation.act(feedback.utterance)
         if held.seat:
             held.seat.told(feedback)
+        number, action = feedback.utterance, feedback.action
+        self._watch.put(seen.Acted(held.session.id, number, action, feedback.hit))
 
     async def _answer(
         self, held: Held, ended: UtteranceEnded, answering: asyncio.Task[Answered], began_s: float
     ) -> None:
         number = ended.utterance.number
+        pauses, held.pauses = held.pauses, 0
+        wait_ms = 0.0
         answer: m.Final | m.Nothing | m.Error
         answered: Answered | None = None
         try:
@@ -253,11 +269,11 @@ class Sockets:
             self._metrics.stage("wait", wait_ms)
             self._metrics.answered(answered.utterance, answered.result)
         except SpeechsearchError as error:
-            self._metrics.refused(error.code)
+            self._refuse(error.code)
             answer = error_message(error, number)
         except Exception:
             logging.exception("utterance %d of session %s failed", number, held.session.id)
-            self._metrics.refused(SpeechsearchError.code)
+            self._refuse(SpeechsearchError.code)
             failed = SpeechsearchError(
                 "the server failed on this utterance", hint="Say it again; its log has the cause"
             )
@@ -269,17 +285,26 @@ class Sockets:
         if held.listening:
             await held.listening.take(held.listening.stream.go_on)
         held.settle()
+        if answered:
+            self._watch.put(heard(held, ended, answered, wait_ms, pauses))
+
+    def _refuse(self, code: str) -> None:
+        self._metrics.refused(code)
+        self._watch.put(seen.Failed(code))
 
     async def _search(self, held: Held, query: m.Search) -> None:
         hits, timings_ms = await self._answers.search(query.query, query.limit)
         await held.send(
             m.Results(id=query.id, query=query.query, hits=tuple(hits), timings_ms=timings_ms)
         )
+        words, ms = len(query.query.split()), sum(timings_ms.values())
+        self._watch.put(seen.Queried(held.session.id, words, len(hits), ms))
 
     async def _leave(self, socket: WebSocket, held: Held) -> None:
         """Bye: what is in flight is answered first."""
         await held.idle()
         self._sessions.drop(held)
+        self._watch.put(seen.Gone(held.session.id))
         await _hang_up(socket, 1000)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
@@ -288,7 +313,7 @@ class Sockets:
         task.add_done_callback(self._tasks.discard)
 
     async def _close(self, socket: WebSocket, error: SpeechsearchError) -> None:
-        self._metrics.refused(error.code)
+        self._refuse(error.code)
         try:
             await socket.send_text(encode_message(error_message(error, fatal=True)))
         except (RuntimeError, OSError, WebSocketDisconnect):

@@ -38,6 +38,11 @@ class Segmenter:
         self.last_probability = 0.0
 
     @property
+    def name(self) -> str:
+        """The detector and its threshold: ``silero:0.5``."""
+        return f"{self._detector.name}:{self.options.start_probability:g}"
+
+    @property
     def options(self) -> EndpointerOptions:
         """What it cuts by."""
         return self._endpointer.options

@@ -49,9 +49,9 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The client wants something other than speech answered."""
+    """The client wants something other than speech answered, or tells of it."""
 
-    message: m.Search | m.Feedback
+    message: m.Search | m.Feedback | m.Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ PROTOCOL = "speechsearch.v1"
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Number = Annotated[int, msgspec.Meta(ge=1, le=0xFFFF_FFFF)]
 Position = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Span = Annotated[float, msgspec.Meta(ge=0, le=600_000)]
+"""Milliseconds"""
 MAX_QUERY_LETTERS = 500
 MAX_HITS = 100
 """That a typed search may ask for"""
@@ -120,6 +122,32 @@ class Feedback(Message, frozen=True, kw_only=True, tag="feedback"):
     """Id of the entry clicked"""
 
 
+class Report(Message, frozen=True, kw_only=True, tag="report"):
+    """What only the client knows; sent where ``ready`` wants it. Counts are since the last.
+
+    The names say which versions the sound comes from; empty: as before.
+    """
+
+    client: ShortText = ""
+    """Program and version: what changed when recognition changed"""
+    microphone: ShortText = ""
+    detector: ShortText = ""
+    """What finds the ends of utterances, where that is the client: ``silero:0.5``"""
+    utterance: Count = 0
+    """Whose instants they are; 0: nobody's"""
+    endpoint_ms: Span | None = None
+    """t1-t0"""
+    network_ms: Span | None = None
+    """There and back"""
+    all_ms: Span | None = None
+    """t3-t0"""
+    captured_samples: Position = 0
+    sent_samples: Position = 0
+    overruns: Count = 0
+    device_changes: Count = 0
+    reconnects: Count = 0
+
+
 class Flush(Message, frozen=True, kw_only=True, tag="flush"):
     """Answer what is open now: no more sound will come for it."""
 
@@ -150,6 +178,8 @@ class Ready(Message, frozen=True, kw_only=True, tag="ready"):
     resumed: bool = False
     received: tuple[Received, ...] = ()
     """After a resume: the utterances held here; replay each from its ``sample``, others whole"""
+    reports: bool = False
+    """Whether ``report`` is wanted"""
 
 
 class Ack(Message, frozen=True, kw_only=True, tag="ack"):
@@ -269,7 +299,9 @@ class Error(Message, frozen=True, kw_only=True, tag="error"):
     utterance: int | None = None
 
 
-ClientMessage = Hello | SpeechStart | Pause | Resume | SpeechEnd | Search | Feedback | Flush | Bye
+ClientMessage = (
+    Hello | SpeechStart | Pause | Resume | SpeechEnd | Search | Feedback | Report | Flush | Bye
+)
 ServerMessage = (
     Ready
     | Ack

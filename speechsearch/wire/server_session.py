@@ -51,6 +51,7 @@ class ServerFacts:
 
     model: str
     entries: int
+    reports: bool = False
 
 
 @dataclass(slots=True)
@@ -134,6 +135,7 @@ class ServerSession:
             entries=server.entries,
             resumed=resumed,
             received=tuple(received),
+            reports=server.reports,
         )
 
     def answers_to(self, awaiting: Iterable[int], later_than: int | None = None) -> list[Answer]:
@@ -166,7 +168,7 @@ class ServerSession:
                 return list(self._end(message))
             case m.Pause() | m.Resume():
                 return self._hold(message)
-            case m.Search() | m.Feedback():
+            case m.Search() | m.Feedback() | m.Report():
                 return [Asked(message)]
             case m.Flush():
                 return list(self._finish("flush"))

@@ -66,6 +66,11 @@ class Stream:
         self._paused_at: int | None = None  # the pause that still wants a hangover
 
     @property
+    def detector(self) -> str:
+        """What finds the utterances: ``silero:0.5``."""
+        return self._segmenter.name
+
+    @property
     def waits(self) -> bool:
         """Whether sound waits for ``advise`` or for an answer: read no more until it is heard."""
         return bool(self._backlog)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import contextmanager
 
@@ -79,7 +80,7 @@ def opened(browser, url, *, wait="[data-connection=connected]", **options):
     context = browser.new_context(**options)
     context.route("**/*gutenberg.org/**", lambda route: route.fulfill(body="a book"))
     page = context.new_page()
-    page.complaints, page.sent = [], []
+    page.complaints, page.sent, page.reports = [], [], []
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     page.on("console", lambda said: note(page, said))
     page.on("websocket", lambda socket: socket.on("framesent", lambda sent: keep(page, sent)))
@@ -100,7 +101,8 @@ def note(page, said):
 
 
 def keep(page, sent):
-    page.sent.append(sent)
+    is_report = isinstance(sent, str) and json.loads(sent)["type"] == "report"
+    (page.reports if is_report else page.sent).append(sent)
 
 
 def answers(page, count, timeout_s=30):

@@ -50,6 +50,16 @@ def test_a_slow_one_fails_and_the_report_says_why():
     assert sure.verdict is not Verdict.FAIL
 
 
+def test_a_fail_stands_however_well_the_next_sessions_go():
+    judge = judged(well, lambda dice: {**well(dice), "slow": 1.0})
+    assert judge.verdict is Verdict.FAIL
+    dice = random.Random(1)
+    for _ in range(300):
+        judge = judge.add(Arm.CHAMPION, {**well(dice), "slow": 1.0})
+        judge = judge.add(Arm.CHALLENGER, {**well(dice), "slow": 0.0})
+    assert judge.verdict is Verdict.FAIL
+
+
 def test_less_confidence_is_worse_and_more_is_not():
     assert judged(well, lambda d: {**well(d), "confidence": 0.3}).verdict is Verdict.FAIL
     assert judged(well, lambda d: {**well(d), "confidence": 0.99}, 2000).verdict is Verdict.PASS

@@ -22,6 +22,10 @@ OPERATIONS = {
     "/openapi.json": "GET",
     "/v1/search": "GET",
     "/v1/transcriptions": "POST",
+    "/v1/monitoring": "GET",
+    "/v1/alarms/test": "POST",
+    "/v1/alarms/silence": "POST",
+    "/v1/alarms/ack": "POST",
 }
 TRUE = [
     not_a_server_error,

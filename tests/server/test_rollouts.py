@@ -52,6 +52,9 @@ class Admin:
     def status(self):
         return httpx.get(self._url, **self._said).raise_for_status().json()
 
+    def metrics(self):
+        return httpx.get(self._url.replace("/v1/rollout", "/metrics")).text
+
     def history(self):
         return httpx.get(f"{self._url}/history", **self._said).raise_for_status().json()
 
@@ -149,6 +152,10 @@ async def test_a_version_comes_in_step_by_step_and_a_session_keeps_its_arm(house
         admin.until("canary 50 %")
         status = admin.status()
         assert status["compared"]["utterances"] >= 1
+        said = admin.metrics()
+        assert 'speechsearch_rollout_share{arm="challenger"} 0.5' in said
+        assert 'speechsearch_rollout_phase{phase="canary"} 1.0' in said
+        assert 'speechsearch_shadow_utterances_total{outcome="heard"} 1.0' in said
         limits = await speak(server, spoken, 8)
         assert set(limits) == {1, 10}
         assert admin.status()["met"] == limits.count(1)

@@ -1,7 +1,7 @@
 """Who answers an utterance, and what the judge is told of it."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
@@ -110,7 +110,7 @@ def test_the_challenger_answers_its_share_and_is_counted_once_the_session_is_ove
     seat.over()
     ((step, arm, ours, theirs),) = house.counted
     assert (step, arm, theirs) == (STEP, Arm.CHALLENGER, {})
-    assert ours == {"confidence": 0.45, "empty": 0.5, "zero_results": 0.5}
+    assert ours == {"confidence": 0.45, "empty": 0.5, "zero_results": 0.5, "overrun": 0.0}
     assert house.arms == [(Arm.CHALLENGER, True)]
 
 
@@ -152,6 +152,16 @@ def test_an_answer_is_late_from_the_acoustic_end_of_speech_on():
         answer(seat)
         seat.over()
         assert house.counted[0][2]["slow"] == late
+
+
+def test_work_that_a_pause_has_no_room_for_is_told_however_long_it_waited():
+    seat, house = seated(shares=ALL)
+    for number, decode_ms, queue_ms in ((1, 191.0, 0.0), (2, 10.0, 900.0)):
+        seat.begin(number)
+        timings_ms = {"decode": decode_ms, "queue": queue_ms}
+        answer(seat, number, Answered(SOUND, replace(result(), timings_ms=timings_ms)))
+    seat.over()
+    assert house.counted[0][2]["overrun"] == 0.5
 
 
 def test_what_the_person_takes_says_whether_the_first_hit_was_right_and_what_was_said():

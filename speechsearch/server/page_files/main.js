@@ -130,7 +130,21 @@ function follow(message) {
   if (["final", "nothing", "error"].includes(message.type)) endpoints.delete(message.utterance);
   if (message.type === "final") acted = false;
   draw();
-  if (message.type === "final") tell(message, t0Ms);
+  if (message.type === "final") {
+    tell(message, t0Ms);
+    report(message.utterance, screen.timings);
+  }
+}
+
+/** For the server's monitoring: the wait as it was here. */
+function report(utterance, timings) {
+  const instants = timings && {
+    utterance,
+    endpoint_ms: Math.max(0, timings.endpoint),
+    network_ms: timings.network,
+    all_ms: Math.max(0, timings.end_of_speech_to_results),
+  };
+  connection.send(session.report({ microphone: capture.name?.slice(0, 500), ...instants }));
 }
 
 /** For who measures: when an answer is in the document, on the page's and the microphone's clock. */
@@ -192,6 +206,7 @@ function edit() {
 }
 
 function giveUp() {
+  if (screen.utterance !== null && !acted) say("abandon");
   connection.send(session.cancel());
   talk.stop();
   [screen.speaking, screen.waiting] = [false, false];

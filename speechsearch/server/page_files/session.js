@@ -86,6 +86,12 @@ export class Session {
     return JSON.stringify({ type: "feedback", utterance, action, hit });
   }
 
+  /** The frame with what only the page knows, or null where the server wants none. */
+  report(about) {
+    if (!this.ready?.reports) return null;
+    return JSON.stringify({ type: "report", client: "page 1", ...about });
+  }
+
   /** A frame of the server as a message. */
   receive(text) {
     const message = JSON.parse(text);
