@@ -43,7 +43,7 @@ from speechsearch.search.embedded import build_index
 from speechsearch.types import Entry
 
 NULLS = 200
-SEEDS = 10
+REPLAYS = 10
 LENGTHS = Lengths(150, 200)
 RAMP = Lengths(150, 1000)
 FALLEN = 0.8
@@ -69,6 +69,8 @@ class Bench:
     """The catalogue without a third of what is asked for"""
     ears: dict[str, BothEars] = field(default_factory=dict)
     """By change, as they are first wanted"""
+    replays: int = REPLAYS
+    """Of each change"""
 
     def observed(
         self,
@@ -91,9 +93,10 @@ def of_age(rows: Sequence[Recording], fits: Callable[[int], bool]) -> list[Recor
 
 
 def delays(bench: Bench, change: str, after: Sequence[Recording] | None) -> dict[str, Any]:
-    """When, and as what, a change is noticed: of ``SEEDS`` replays."""
+    """When, and as what, a change is noticed: of some replays."""
     reports = [
-        replay(bench.observed(seed, LENGTHS, change, after)[1]).report() for seed in range(SEEDS)
+        replay(bench.observed(seed, LENGTHS, change, after)[1]).report()
+        for seed in range(bench.replays)
     ]
     return {"replays": reports, "first_alert": [first(one, "alert") for one in reports],
             "first_alarm": [first(one) for one in reports]}  # fmt: skip
@@ -184,6 +187,7 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=PARTS, help="[all]")
     parser.add_argument("--table", type=Path, default=DATA / "phrases.tsv")
     parser.add_argument("--nulls", type=int, default=NULLS, help="replays in which nothing changes")
+    parser.add_argument("--replays", type=int, default=REPLAYS, help="of each change")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
@@ -195,7 +199,7 @@ def main() -> None:
         index, lesser = catalogues(rows, Path(folder))
         settings = load_settings(search={"index": str(index)})
         grown, children = (of_age(rows, fits) for fits in (lambda a: a >= 16, lambda a: a < 12))
-        bench = Bench(settings, cache, grown, children, lesser)
+        bench = Bench(settings, cache, grown, children, lesser, replays=arguments.replays)
         report = measured(bench, arguments.part or PARTS, arguments.nulls)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))

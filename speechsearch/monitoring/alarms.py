@@ -13,7 +13,7 @@ Severity = Literal["warning", "alert"]
 
 @dataclass(frozen=True, slots=True)
 class AlarmOptions:
-    """Thresholds: chosen for a family-wise error by permutation, not yet calibrated by replays."""
+    """Family-wise p; ``bench_drift --part nothing`` counts the alerts without a change."""
 
     warning_p: float = 0.05
     alert_p: float = 0.01
