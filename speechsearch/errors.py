@@ -66,6 +66,8 @@ class ConfigError(SpeechsearchError):
 class FolderInUse(ConfigError):
     """Another server keeps its history there."""
 
+    code = "folder_in_use"
+
 
 class AudioError(SpeechsearchError):
     """Sound could not be had."""

@@ -61,7 +61,7 @@ def test_a_version_is_started_paused_rolled_back_and_remembered(house):
     history = rollout("history", *at, **ADMIN).stdout
     assert "it was a test; 0 of 0 sessions met it" in history
     found = json.loads(rollout("history", "--json", *at, **ADMIN).stdout)
-    assert [one["who"] for one in found["transitions"]][1:3] == ["me", "me"]
+    assert [one["who"] for one in found["transitions"]].count("me") >= 3
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ def settings():
     return load_settings(asr={"threads": 1})
 
 
+PLAIN = m.Hello(protocol=m.PROTOCOL, partials=False)
+
+
 @pytest.fixture(scope="module")
 def pipeline(settings):
     return load(settings, Metrics("model")).pipeline
@@ -36,7 +39,7 @@ def by_the_server(samples, pipeline, settings):
         detector = build_detector(settings.detector.engine, settings.models_dir)
         hearing = Hearing(
             [samples], Segmenter(detector, settings.vad),
-            lambda say: RecordedConversation(answers, metrics, say, partials=False),
+            lambda say: RecordedConversation(answers, metrics, say, hello=PLAIN),
         )  # fmt: skip
         try:
             return [one.message async for one in hearing.answers() if isinstance(one, Answer)]
