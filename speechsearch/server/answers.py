@@ -16,7 +16,7 @@ from speechsearch.clock import Clock, Deadline, Stopwatch, monotonic_s
 from speechsearch.config import ServerOptions
 from speechsearch.errors import DeadlineExceeded
 from speechsearch.monitoring.metrics import Metrics
-from speechsearch.pipeline import Pipeline
+from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.server.admission import Admission, AdmissionOptions
 from speechsearch.server.second_pass import SecondPass
 from speechsearch.types import Audio, Hit, LogProbs
@@ -34,6 +34,15 @@ class Work(Generic[T]):
     """Hears it, with others of its length"""
     hear: Callable[[Audio], LogProbs] | None = None
     """Hears it instead, alone"""
+
+
+def answering(spoken: Spoken, pipeline: Pipeline) -> Work[Answered]:
+    """The work of answering ``spoken`` by ``pipeline``."""
+    return Work(
+        pipeline.sound_of(spoken),
+        lambda log_probs, watch: pipeline.conclude(spoken, log_probs, watch),
+        pipeline.model,
+    )
 
 
 @dataclass(slots=True, eq=False)

@@ -17,7 +17,7 @@ from speechsearch.clock import Clock, monotonic_s
 from speechsearch.errors import DeadlineExceeded, Overloaded, SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered, Pipeline, Spoken
-from speechsearch.server.answers import Answers, Ticket, Work
+from speechsearch.server.answers import Answers, Ticket, answering
 from speechsearch.server.glimpses import Glimpses
 from speechsearch.server.rehearing import Rehearing
 from speechsearch.turns import Habit, allow
@@ -178,13 +178,15 @@ class Conversation:
     async def _have_answered(self, spoken: Spoken, pipeline: Pipeline) -> Answered | None:
         """By ``pipeline``, or where that fails and is not who answers by default, by who is."""
         try:
-            return await self._answers.submit(_work(spoken, pipeline), self.at_end, self).outcome
+            return await self._answers.submit(
+                answering(spoken, pipeline), self.at_end, self
+            ).outcome
         except Exception as error:
             refused = isinstance(error, (Overloaded, DeadlineExceeded))
             if refused or self._seat is None or pipeline is self._answers.pipeline:
                 raise
             self._seat.failed(pipeline, error)
-        work = _work(spoken, self._answers.pipeline)
+        work = answering(spoken, self._answers.pipeline)
         return await self._answers.submit(work, self.at_end, self).outcome
 
     async def _answer(
@@ -273,7 +275,7 @@ class Conversation:
     async def _try(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
         try:
             spoken = await self._spoken(speculation.utterance, speculation.sample, before)
-            work = _work(spoken, speculation.pipeline)
+            work = answering(spoken, speculation.pipeline)
             ticket = self._answers.submit(work, speculation.priority, self)
             speculation.ticket = ticket
             return await ticket.outcome
@@ -327,14 +329,6 @@ class RecordedConversation(Conversation):
     """That of a recording: it gives way to all who speak now."""
 
     at_pause = at_end = Priority.RECORDING
-
-
-def _work(spoken: Spoken, pipeline: Pipeline) -> Work[Answered]:
-    return Work(
-        pipeline.sound_of(spoken),
-        lambda log_probs, watch: pipeline.conclude(spoken, log_probs, watch),
-        pipeline.model,
-    )
 
 
 def _with_all_sound(answered: Answered, ended: Utterance, before: Latest | None) -> Answered:

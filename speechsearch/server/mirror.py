@@ -12,7 +12,7 @@ from speechsearch.clock import Clock, monotonic_s
 from speechsearch.pipeline import Pipeline, Spoken
 from speechsearch.rollout.comparison import Compared, shared
 from speechsearch.server.admission import Admission
-from speechsearch.server.answers import Answers, Work
+from speechsearch.server.answers import Answers, answering
 from speechsearch.types import Result
 
 MOST_BUSY = 0.5
@@ -46,11 +46,7 @@ class Mirror:
         if self.starved:
             self.dropped += 1
             return None
-        work = Work(
-            pipeline.sound_of(spoken),
-            lambda log_probs, watch: pipeline.conclude(spoken, log_probs, watch),
-            pipeline.model,
-        )
+        work = answering(spoken, pipeline)
         self._waiting += 1
         try:
             answered = await self._answers.submit(work, Priority.SHADOW, self).outcome

@@ -32,7 +32,7 @@ from speechsearch.rollout.comparison import Compared
 from speechsearch.rollout.router import Arm, Router
 from speechsearch.rollout.state import Decision, Incident, Phase, Plan, State, Transition
 from speechsearch.rollout.version import PipelineVersion, Stage
-from speechsearch.server.answers import Answers, Work
+from speechsearch.server.answers import Answers, answering
 from speechsearch.server.golden import SHIPPED, Prover
 from speechsearch.server.mirror import Mirror
 from speechsearch.server.rollout_files import RolloutFiles
@@ -332,11 +332,7 @@ class Rollouts:
     async def _hear(self, pipeline: Pipeline, sound: Audio) -> Result:
         """A whole recording, behind all who speak."""
         spoken = Spoken(Utterance(0, sound, 0), len(sound))
-        work = Work(
-            pipeline.sound_of(spoken),
-            lambda log_probs, watch: pipeline.conclude(spoken, log_probs, watch),
-            pipeline.model,
-        )
+        work = answering(spoken, pipeline)
         answered = await self.answers.submit(work, Priority.RECORDING, self).outcome
         if answered is None:
             raise IllegalTransition("the server is ending", hint="It goes on when it is back")
