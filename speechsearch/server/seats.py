@@ -19,7 +19,7 @@ from speechsearch.rollout.comparison import Compared
 from speechsearch.rollout.judge import session_values
 from speechsearch.rollout.router import Arm, Router
 from speechsearch.rollout.router import Seat as Place
-from speechsearch.server.mirror import Mirror, compare, confidence, work_ms
+from speechsearch.server.mirror import NOT_MIRRORED, Mirror, Mirrored, compare, confidence, work_ms
 from speechsearch.server.versions import Loaded
 from speechsearch.types import Result
 from speechsearch.vad.segmenter import Segmenter
@@ -81,7 +81,7 @@ class _Heard:
 
     arm: Arm
     result: Result | None = None
-    shadow: Result | None = None
+    shadow: Mirrored = NOT_MIRRORED
     latency_ms: float | None = None
     """From the acoustic end of speech until the answer was sent"""
     taken: str = ""
@@ -193,13 +193,13 @@ class Seat:
 
     def _count(self, step: Step, heard: list[_Heard]) -> None:
         arm = heard[0].arm
-        pairs = [one for one in heard if one.result and one.arm is arm]
-        if arm is Arm.SHADOW:
-            pairs = [one for one in pairs if one.shadow]
-        if pairs:
-            ours = session_values([_values(one, one.result) for one in pairs])
-            theirs = session_values([_values(one, one.shadow) for one in pairs])
-            self.house.count(step, arm, ours, theirs)
+        ours = [_values(one, one.result) for one in heard if one.arm is arm]
+        theirs = [_mirrored_values(one) for one in heard if one.arm is arm]
+        if arm is Arm.SHADOW:  # each measure of the same utterances for both
+            pairs = zip(ours, theirs, strict=True)
+            ours = [{name: one[name] for name in other if name in one} for one, other in pairs]
+        if any(ours):
+            self.house.count(step, arm, session_values(ours), session_values(theirs))
 
     async def _mirror(self, heard: _Heard, ended: UtteranceEnded, answered: Answered) -> None:
         challenger = self.house.other
@@ -213,8 +213,8 @@ class Seat:
         except Exception as error:
             self.failed(challenger.pipeline, error)
             return
-        if heard.shadow:
-            self.house.heard(compare(answered.result, heard.shadow))
+        if heard.shadow.result:
+            self.house.heard(compare(answered.result, heard.shadow.result))
 
     def _version(self, arm: Arm) -> Loaded:
         challenger = self.house.other if arm.answered_by_challenger else None
@@ -243,11 +243,19 @@ def _values(heard: _Heard, result: Result | None) -> Values:
         if title:
             errors = count_errors(title, result.text)
             values["word_errors"] = min(1.0, errors.wer)
-    elif heard.refused and heard.shadow is None:
+    elif heard.refused and heard.arm is not Arm.SHADOW:
         values["top_1_wrong"] = 1.0  # of what the other arm would have shown nothing is known
     return values
 
 
+def _mirrored_values(heard: _Heard) -> Values:
+    """Of the challenger in the shadow; of work that was stopped only that it took too long."""
+    result, worked_ms = heard.shadow.result, heard.shadow.worked_ms
+    if result is None and worked_ms is not None and worked_ms > PAUSE_LEAVES_MS:
+        return {"overrun": 1.0}
+    return _values(heard, result)
+
+
 def _title(heard: _Heard) -> str:
-    hits = [hit for one in (heard.result, heard.shadow) if one for hit in one.hits]
+    hits = [hit for one in (heard.result, heard.shadow.result) if one for hit in one.hits]
     return next((hit.title for hit in hits if hit.id == heard.taken), "")
