@@ -106,6 +106,8 @@ class Seat:
     _counted: Step | None = None
     _pause: tuple[int, float] = (0, 0.0)
     _shadows: set[asyncio.Task[None]] = field(default_factory=set)
+    _challenged: dict[int, Pipeline] = field(default_factory=dict)
+    """Utterances that the challenger hears, and who that was"""
 
     @property
     def arm(self) -> Arm:
@@ -142,7 +144,17 @@ class Seat:
             self._heard.clear()
         if step != self._counted and len(self._heard) < KEPT:
             self._heard[number] = _Heard(arm)
-        return self._version(arm).pipeline
+        pipeline = self._version(arm).pipeline
+        if arm.answered_by_challenger:
+            self._challenged[number] = pipeline
+            self._challenged.pop(number - KEPT, None)  # it never came to an answer
+        return pipeline
+
+    def arm_of(self, answered: Answered) -> Arm:
+        """Who gave an answer; to be asked once. In the shadow that is the champion."""
+        challenger = self._challenged.pop(answered.result.utterance, None)
+        instead = answered.heard is not None and answered.heard.pipeline is not challenger
+        return Arm.CHAMPION if challenger is None or instead else Arm.CHALLENGER
 
     def paused(self, event: Paused) -> None:
         """What may have been all is being answered."""

@@ -268,7 +268,8 @@ class Sockets:
             answered = await answering
             result, rehearing = await held.conversation.settle(answered)
             wait_ms = (monotonic_s() - began_s) * 1000
-            answer = answer_message(result, ended, wait_ms, revising=rehearing is not None)
+            arm = held.seat.arm_of(answered).value if held.seat else m.CHAMPION
+            answer = answer_message(result, ended, wait_ms, revising=bool(rehearing), arm=arm)
             self._metrics.stage("wait", wait_ms)
             self._metrics.answered(answered.utterance, result)
         except SpeechsearchError as error:

@@ -115,6 +115,10 @@ def limit_of(final):
     return 1 if len(final["hits"]) == 1 else 10
 
 
+CHALLENGED = {1: "challenger", 10: "champion"}
+"""The arm that an answer names while both are judged"""
+
+
 async def speak(server, spoken, sessions=1):
     limits = []
     for _ in range(sessions):
@@ -161,7 +165,9 @@ async def test_a_version_comes_in_step_by_step_and_a_session_keeps_its_arm(house
         assert admin.status()["met"] == limits.count(1)
         async with greeted(server) as socket:
             _, sound = spoken
-            first = limit_of(await ask(socket, sound))
+            final = await ask(socket, sound)
+            first = limit_of(final)
+            assert final["arm"] == CHALLENGED[first]
             again = limit_of(await ask(socket, sound, 2, len(sound)))
             assert again == first
             if first == 10:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from speechsearch.errors import SpeechsearchError
-from speechsearch.pipeline import Answered
+from speechsearch.pipeline import Answered, Heard
 from speechsearch.rollout.router import EVERYBODY_AS_BEFORE, PARTS, Arm, Router, Shares
 from speechsearch.server.mirror import Mirrored
 from speechsearch.server.seats import PAUSE_LEAVES_MS, Seat, Step
@@ -252,6 +252,32 @@ async def test_a_shadow_that_fails_is_told_and_counts_as_no_utterance():
     await asyncio.sleep(0.01)
     assert house.failures == [("challenger", error)]
     assert house.counted == []
+
+
+def test_an_answer_says_which_arm_gave_it_whatever_became_of_the_shares_since():
+    seat, house = seated(shares=ALL)
+    challenger, champion = seat.begin(1), house.live.pipeline
+    house.router.shares = Shares()
+    seat.begin(2)
+
+    def by(pipeline, number):
+        return Answered(SOUND, replace(result(), utterance=number), Heard(pipeline, [], []))
+
+    assert seat.arm_of(by(champion, 2)) is Arm.CHAMPION
+    assert seat.arm_of(by(challenger, 1)) is Arm.CHALLENGER
+
+
+def test_an_answer_of_the_champion_instead_of_a_challenger_that_failed_is_the_champions():
+    seat, house = seated(shares=ALL)
+    seat.begin(1)
+    instead = Answered(SOUND, result(), Heard(house.live.pipeline, [], []))
+    assert seat.arm_of(instead) is Arm.CHAMPION
+
+
+def test_in_the_shadow_the_champion_answers_and_says_so():
+    seat, _ = seated(shares=SHADOWED)
+    answered = Answered(SOUND, result(), Heard(seat.begin(1), [], []))
+    assert seat.arm_of(answered) is Arm.CHAMPION
 
 
 def test_an_utterance_without_an_answer_counts_for_nothing():
