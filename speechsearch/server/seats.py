@@ -116,7 +116,7 @@ class Seat:
 
     @property
     def segmenter(self) -> Callable[[], Segmenter]:
-        """Makes what finds this session's utterances: it stays for as long as the session."""
+        """Makes what finds this session's utterances from now on."""
         return self._version(self.house.router.arm(self.session)).segmenter
 
     @property

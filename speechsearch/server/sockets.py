@@ -48,7 +48,7 @@ from speechsearch.wire.events import (
     Withdrawn,
 )
 from speechsearch.wire.server_session import ServerFacts, check_hello
-from speechsearch.wire.stream import Stream
+from speechsearch.wire.stream import SameEars, Stream
 
 if TYPE_CHECKING:
     from speechsearch.server.seats import Seat
@@ -109,10 +109,8 @@ class Sockets:
         held.seat = self.seat(held.session.id) if self.seat else None
         if hello.vad == "server":
             shortest_ms = self._answers.pipeline.options.turns.complete_ms
-            segmenter = self._segmenter
-            if held.seat:
-                shortest_ms, segmenter = held.seat.shortest_hangover_ms, held.seat.segmenter
-            stream = Stream(held.session, segmenter, shortest_ms)
+            ears = held.seat or SameEars(self._segmenter, shortest_ms)
+            stream = Stream(held.session, ears)
             held.listening = Listening(stream, partial(self._act, held), held.settle)
             say = held.listening.saying(held.send)
         held.conversation = Conversation(
