@@ -9,13 +9,15 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "speechsearch"
 FOUNDATION = ("errors", "clock", "numerals", "types")
 STAGES = ("audio", "vad", "wire", "asr", "search")
+ROLLED_OUT = ("rollout", "automation")
 OUTSIDE = {
     "turns": set(),
     "pipeline": {*STAGES, "turns"},
     "monitoring": {*STAGES},
     "config": {*STAGES, "turns", "monitoring"},
-    "client": {*STAGES, "config", "pipeline", "learning", "rollout", "client", "__version__"},
-    "server": {*STAGES, "config", "pipeline", "turns", "monitoring", "rollout", "server"},
+    "automation": {*STAGES, "config", "rollout"},
+    "client": {*STAGES, "config", "pipeline", "learning", *ROLLED_OUT, "client", "__version__"},
+    "server": {*STAGES, "config", "pipeline", "turns", "monitoring", *ROLLED_OUT, "server"},
     "learning": {*STAGES},
     "rollout": set(),
     "replay": {*STAGES, "config", "pipeline", "turns", "monitoring", "learning", "server"},
@@ -28,7 +30,7 @@ OUTSIDE = {
     "cli_train": {*STAGES, "config", "cli_shared", "learning"},
     "cli_models": {*STAGES, "config", "cli_shared", "hub"},
     "cli_replay": {*STAGES, "config", "cli_shared", "learning", "monitoring", "replay"},
-    "cli_automation": {*STAGES, "cli_shared", "client"},
+    "cli_automation": {*STAGES, "automation", "cli_shared"},
     "cli_rollout": {*STAGES, "config", "cli_shared", "server"},
     "cli_alarms": {*STAGES, "config", "cli_shared", "monitoring"},
     "cli": {

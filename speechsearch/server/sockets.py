@@ -28,6 +28,7 @@ from speechsearch.monitoring.metrics import Metrics
 from speechsearch.monitoring.watch import Unwatched, Watching
 from speechsearch.pipeline import Answered
 from speechsearch.server.answers import Answers
+from speechsearch.server.automated import Automated, Automations
 from speechsearch.server.conversation import Conversation, Say
 from speechsearch.server.listening import Listening
 from speechsearch.server.observing import heard
@@ -85,6 +86,8 @@ class Sockets:
         self._draining = False
         self.seat: Callable[[str], Seat] | None = None
         """Gives a session its seat, where versions are rolled out"""
+        self.automations: Automations | None = None
+        """What may be done with answers, where clients leave that to the server"""
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection from accept to close."""
@@ -107,6 +110,8 @@ class Sockets:
         """Give a new session what it holds: its turns, and where it asks for it, our own ears."""
         say: Say = held.send
         held.seat = self.seat(held.session.id) if self.seat else None
+        if hello.automation and self.automations:
+            held.automated = Automated(self.automations)
         if hello.vad == "server":
             shortest_ms = self._answers.pipeline.options.turns.complete_ms
             ears = held.seat or SameEars(self._segmenter, shortest_ms)
@@ -153,6 +158,7 @@ class Sockets:
             self._answers.pipeline.model.info.label,
             len(self._answers.pipeline.finder().ranker.index),
             self._reports,
+            held.automated.degree if held.automated else "",
         )
         if resumed:
             self._watch.put(seen.Resumed(held.session.id))
@@ -245,6 +251,10 @@ class Sockets:
                 self._watch.put(seen.Reported(held.session.id, report))
 
     def _told(self, held: Held, feedback: m.Feedback) -> None:
+        if held.automated:
+            held.automated.told(feedback)
+        if feedback.action == "offered":
+            return
         self._metrics.told(feedback.action)
         if feedback.action == "click":
             held.conversation.act(feedback.utterance)
@@ -268,6 +278,8 @@ class Sockets:
             wait_ms = (monotonic_s() - began_s) * 1000
             arm = held.seat.arm_of(answered).value if held.seat else m.CHAMPION
             answer = answer_message(result, ended, wait_ms, revising=bool(rehearing), arm=arm)
+            if held.automated and isinstance(answer, m.Final):
+                answer = held.automated.answered(answer)
             self._metrics.stage("wait", wait_ms)
             self._metrics.answered(answered.utterance, result)
         except SpeechsearchError as error:
