@@ -63,6 +63,11 @@ class Answered:
     heard: Heard | None = None
     """For who hears it again"""
 
+    @property
+    def to_rehear(self) -> Heard | None:
+        """What a second ear may hear; nothing where the first heard no words."""
+        return self.heard if self.result.hypotheses else None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:

@@ -140,8 +140,8 @@ class Registry:
 
     def _sweep(self) -> None:
         """Remove what a writer that died had begun."""
-        for path in self.root.glob(f"{_ASIDE}*"):
-            shutil.rmtree(path)
+        for path in self.root.glob(f"*{_ASIDE}*"):
+            path.unlink() if path.is_file() else shutil.rmtree(path)
 
 
 def _check_move(identity: str, before: Stage, after: Stage) -> None:

@@ -52,8 +52,8 @@ class Words:
     def search(self, query: str, limit: int, *, typed: bool = True) -> list[TextMatch]:
         """Entries that share words with the query, best first; fuzzy and stemmed.
 
-        ``typed``: the last word may be unfinished; in a large index a prefix of a letter or two
-        costs a third of the time.
+        ``typed``: the last word may be unfinished. A prefix of a letter or two reads a large part
+        of the index, so who knows that it is a whole word says so.
         """
         words = _words_analyzer.analyze(_folded(query))[:MAX_WORDS]
         if not words or limit < 1:

@@ -226,11 +226,11 @@ class Conversation:
 
     def _rehear(self, answered: Answered) -> Rehearing | None:
         """Begin to hear speech again where there is a second ear."""
-        second = self._answers.second
-        if second is None or answered.heard is None or not answered.result.hypotheses:
+        second, heard = self._answers.second, answered.to_rehear
+        if second is None or heard is None:
             return None
         priority = self.at_end if self._patient else Priority.PAUSE
-        return Rehearing(second, self._answers, answered, answered.heard, priority)
+        return Rehearing(second, self._answers, answered, heard, priority)
 
     async def _adopt(self, speculation: _Speculation) -> Answered | None:
         """The pause was the end: take what was begun then; None where it came to nothing."""

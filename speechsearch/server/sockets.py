@@ -108,8 +108,8 @@ class Sockets:
         say: Say = held.send
         held.seat = self.seat(held.session.id) if self.seat else None
         if hello.vad == "server":
-            shortest_ms = self._answers.pipeline.options.turns.complete_ms
-            ears = held.seat or SameEars(self._segmenter, shortest_ms)
+            turns = self._answers.pipeline.options.turns
+            ears = held.seat or SameEars(self._segmenter, turns.complete_ms)
             stream = Stream(held.session, ears)
             held.listening = Listening(stream, partial(self._act, held), held.settle)
             say = held.listening.saying(held.send)
