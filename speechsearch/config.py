@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from speechsearch.errors import ConfigError
 from speechsearch.monitoring.options import MonitoringOptions
+from speechsearch.tracing.options import TracingOptions
 from speechsearch.turns import TurnOptions
 from speechsearch.types import BEST_EARS, Decoder, Device, Engine, SearchMode
 from speechsearch.vad.endpointer import EndpointerOptions
@@ -227,6 +228,7 @@ class Settings(BaseSettings):
     asr: AsrOptions = AsrOptions()
     search: SearchOptions = SearchOptions()
     monitoring: MonitoringOptions = MonitoringOptions()
+    tracing: TracingOptions = TracingOptions()
     rollout: RolloutOptions = RolloutOptions()
     automation: AutomationOptions = AutomationOptions()
 

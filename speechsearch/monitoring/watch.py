@@ -66,6 +66,7 @@ class Watch:
         self.recorder, self.book = Recorder(), Book(options.agree)
         self.history = History(options.folder)
         self.drift = Drift(options.folder, facts.info.label, options.drift)
+        self._traces = facts.traces
         self.teller = Teller(sinks_of(options.sinks))
         self.witness = Witness(
             facts, self.recorder, self._observed, options.journeys, options.slo.budget_ms
@@ -97,6 +98,7 @@ class Watch:
         """Take in what is queued, write everything down, end."""
         self._queue.put(None)
         self._thread.join()
+        self._traces.close()
         self.teller.close()
         self.history.close()
 
@@ -121,8 +123,7 @@ class Watch:
         now_s = self._flushed_s = self._clock()
         self.history.write(self.recorder.changed())
         self.recorder.forget(now_s)
-        touched, self.witness.touched = self.witness.touched, set()
-        newest = [one for one in self.witness.utterances if one["id"] in touched]
+        newest = self.witness.newest.take_touched()
         self.history.note("utterance", [(one["id"], one["at_s"], one) for one in newest])
         self.history.tidy(now_s)
 
@@ -165,6 +166,7 @@ class Watch:
             except Exception:
                 log.exception("the look at the thresholds failed")
         with self.lock:
+            self.witness.close()
             self.flush()
 
     def _observed(self, observation: Observation, now_s: float) -> None:
@@ -184,7 +186,7 @@ class Watch:
     def _restore(self) -> None:
         now_s = self._clock()
         self.recorder.restore(self.history.minutes(now_s - 2 * HOUR_S, now_s))
-        self.witness.utterances.extend(reversed(self.history.notes("utterance", 200)))
+        self.witness.newest.utterances.extend(reversed(self.history.notes("utterance", 200)))
         self.book.restore(self.history.notes("alarm"), self.history.notes("silence"))
 
 
