@@ -19,11 +19,11 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from speechsearch.monitoring.book import Book, Entry, body_of
-from speechsearch.monitoring.drifting import Drift
 from speechsearch.monitoring.history import History
 from speechsearch.monitoring.observation import Observation
 from speechsearch.monitoring.options import MonitoringOptions
 from speechsearch.monitoring.process import Usage
+from speechsearch.monitoring.references import References
 from speechsearch.monitoring.rules import checks
 from speechsearch.monitoring.seen import Seen
 from speechsearch.monitoring.series import BY_NAME
@@ -65,7 +65,7 @@ class Watch:
         self.options = options
         self.recorder, self.book = Recorder(), Book(options.agree)
         self.history = History(options.folder)
-        self.drift = Drift(options.folder, facts.info.label, options.drift)
+        self.drift = References(options.folder, facts.info.label, options.drift)
         self._traces = facts.traces
         self.teller = Teller(sinks_of(options.sinks))
         self.witness = Witness(
@@ -172,6 +172,9 @@ class Watch:
     def _observed(self, observation: Observation, now_s: float) -> None:
         for alarm in self.drift.update(observation):
             self.tell(self.book.drifted(alarm, now_s))
+        over = None if self.drift.replaced else self.drift.calm
+        for entry in self.book.calmed(over, now_s):
+            self.tell(entry)
 
     def _measure(self, now_s: float) -> None:
         for name, value in self._usage.since_last().items():

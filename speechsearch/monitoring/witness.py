@@ -151,9 +151,12 @@ class Witness:
             model=result.model,
             catalogue=catalogue,
         )
-        self._now = self._fleet.update(own)
+        if heard.arm == CHALLENGER:  # tried by some: in force for the rest is another
+            versions = replace(self._now, model=result.model)
+        else:
+            versions = self._now = self._fleet.update(own)
         info = heard.info or self._facts.info
-        seen = observe(heard.passed, heard.session, self._now, info, words)
+        seen = observe(heard.passed, heard.session, versions, info, words)
         for name, value in _values(heard, seen).items():
             self.add(name, value, now_s, session)
         self._trail.heard(heard, seen)
