@@ -13,8 +13,9 @@ OUTSIDE = {
     "turns": set(),
     "pipeline": {*STAGES, "turns"},
     "tracing": {"__version__"},
+    "origins": set(),
     "monitoring": {*STAGES, "tracing"},
-    "config": {*STAGES, "turns", "monitoring", "tracing"},
+    "config": {*STAGES, "turns", "monitoring", "tracing", "origins"},
     "client": {
         *STAGES,
         "config",
@@ -49,7 +50,8 @@ OUTSIDE = {
     "cli_replay": {*STAGES, "config", "cli_shared", "learning", "monitoring", "replay"},
     "cli_automation": {*STAGES, "cli_shared", "client"},
     "cli_rollout": {*STAGES, "config", "cli_shared", "server"},
-    "cli_alarms": {*STAGES, "config", "cli_shared", "monitoring"},
+    "cli_alarms": {*STAGES, "config", "cli_shared", "cli_alarms_tune", "monitoring"},
+    "cli_alarms_tune": {*STAGES, "config", "cli_shared", "monitoring"},
     "cli": {
         *STAGES,
         "config",
