@@ -7,6 +7,7 @@ import contextlib
 import hmac
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ from speechsearch.wire.events import (
     Withdrawn,
 )
 from speechsearch.wire.server_session import ServerFacts, check_hello
-from speechsearch.wire.stream import Stream
+from speechsearch.wire.stream import SameEars, Stream
 
 if TYPE_CHECKING:
     from speechsearch.server.seats import Seat
@@ -110,10 +111,8 @@ class Sockets:
         held.seat = self.seat(held.session.id) if self.seat else None
         if hello.vad == "server":
             shortest_ms = self._answers.pipeline.options.turns.complete_ms
-            segmenter = self._segmenter
-            if held.seat:
-                shortest_ms, segmenter = held.seat.shortest_hangover_ms, held.seat.segmenter
-            stream = Stream(held.session, segmenter, shortest_ms)
+            ears = held.seat or SameEars(self._segmenter, shortest_ms)
+            stream = Stream(held.session, ears)
             held.listening = Listening(stream, partial(self._act, held), held.settle)
             say = held.listening.saying(held.send)
         held.conversation = Conversation(
@@ -271,7 +270,9 @@ class Sockets:
             answered = await answering
             result, rehearing = await held.conversation.settle(answered)
             wait_ms = (monotonic_s() - turn.ended_s) * 1000
-            answer = answer_message(result, ended, wait_ms, revising=rehearing is not None)
+            arm = held.seat.arm_of(answered).value if held.seat else m.CHAMPION
+            turn = replace(turn, arm=arm)
+            answer = answer_message(result, ended, wait_ms, revising=bool(rehearing), arm=arm)
             self._metrics.stage("wait", wait_ms)
             self._metrics.answered(answered.utterance, result)
         except SpeechsearchError as error:
