@@ -70,7 +70,6 @@ class _Session:
     versions: Versions = field(default_factory=Versions)
     arm: str = CHAMPION
     """That of its newest answer"""
-    model: str = ""
 
 
 class Witness:
@@ -131,8 +130,9 @@ class Witness:
     def add(self, series: str, value: float, now_s: float, whose: _Session | None = None) -> None:
         """One value of a series, of a session or of the server as a whole; NaN is none."""
         if math.isfinite(value):
-            arm, model = (whose.arm, whose.model) if whose else (CHAMPION, "")
-            labels = Labels(model or self._facts.info.label, arm, self._now.vad)
+            arm, own = (whose.arm, whose.versions) if whose else (CHAMPION, self._now)
+            model, vad = own.model or self._facts.info.label, own.vad or self._now.vad
+            labels = Labels(model, arm, vad)
             self._recorder.add(series, value, now_s)
             self._exposition.add(series, value, labels)
 
@@ -143,13 +143,10 @@ class Witness:
 
     def _hear(self, heard: Heard, now_s: float) -> None:
         session, result = self._session(heard.session), heard.result
-        session.arm, session.model = heard.arm, result.model
         catalogue, words = self._facts.catalogue()
-        own = replace(
-            session.versions,
-            vad=heard.vad or session.versions.vad,
-            model=result.model,
-            catalogue=catalogue,
+        session.arm, own = heard.arm, session.versions
+        own = session.versions = replace(
+            own, vad=heard.vad or own.vad, model=result.model, catalogue=catalogue
         )
         if heard.arm == CHALLENGER:  # tried by some: in force for the rest is another
             versions = replace(self._now, model=result.model)
