@@ -6,6 +6,7 @@ import { band, clock, day, isOut, lasted, said } from "./words.js";
 const EVERY_MS = 2000;
 const TOKEN = "speechsearch.token"; // the page's own
 const LATENCY = new Set(["all_ms", "slow", "endpoint_ms", "wait_ms", "decode_ms", "search_ms"]);
+const LEGIBLE_PX = 110; // a narrower part of the bar says nothing: the table below does
 const BUDGET = ["endpoint_ms", "network_ms", "wait_ms"];
 const PARTS = {
   endpoint_ms: "endpoint: sure that you have finished",
@@ -164,9 +165,12 @@ function drawBudget({ budget, budget_ms: limit, objective, series }) {
     : "no client has told yet";
   const scale = Math.max(limit, whole.p95_ms ?? 0);
   const bars = BUDGET.filter((name) => parts[name].mean_ms).map((name) => {
-    const bar = text("span", `${name.replace("_ms", "")} ${said(parts[name].mean_ms, "ms")}`);
+    const share = parts[name].mean_ms / scale;
+    const words = `${name.replace("_ms", "")} ${said(parts[name].mean_ms, "ms")}`;
+    const bar = text("span", share * $("budget-bar").clientWidth > LEGIBLE_PX ? words : "");
+    bar.title = words;
     bar.dataset.part = name;
-    bar.style.width = `${(100 * parts[name].mean_ms) / scale}%`;
+    bar.style.width = `${100 * share}%`;
     return bar;
   });
   $("budget-bar").replaceChildren(...bars);
@@ -187,6 +191,7 @@ function drawDrift({ frozen, collected, wanted, utterances, window: size, featur
   $("drift-about").textContent = frozen
     ? `the newest ${size} utterances against ${utterances} frozen with ${model}${next}`
     : `the reference is being collected: ${collected} of ${wanted} utterances`;
+  $("drift").hidden = !frozen;
   fill(
     $("drift").tBodies[0],
     features.map((one) => [
