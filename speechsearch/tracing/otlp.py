@@ -136,7 +136,8 @@ class _Sink(SpanExporter):  # type: ignore[misc]
         self._endpoint, self._settled = options.endpoint, settled
         self._away = False
         self._ours = threading.local()
-        logging.getLogger(OTLPSpanExporter.__module__).addFilter(self._is_not_ours)
+        self._their_log = logging.getLogger(OTLPSpanExporter.__module__)
+        self._their_log.addFilter(self._is_not_ours)
         self.closed = threading.Event()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -157,6 +158,7 @@ class _Sink(SpanExporter):  # type: ignore[misc]
         if not self.closed.is_set():
             self.closed.set()
             self._otlp.shutdown()
+            self._their_log.removeFilter(self._is_not_ours)
 
     def _say(self, *, away: bool) -> None:
         if away != self._away:
