@@ -221,3 +221,13 @@ def test_every_file_is_served_with_the_policy_and_names_no_other_site(server, na
         assert "default-src 'none'" in answer.headers["content-security-policy"]
     if not name.startswith("uplot"):
         assert "://" not in (DASHBOARD / name).read_text()
+
+
+def test_a_screen_that_is_turned_keeps_its_charts(browser, spoken_to):
+    with opened(browser, f"{spoken_to.http}/dashboard", wait=LIVE) as page:
+        page.wait_for_selector("figure[data-series=level_dbfs] canvas")
+        page.route("**/v1/monitoring*", lambda route: route.abort())
+        page.set_viewport_size({"width": 390, "height": 844})
+        canvas = "document.querySelector('figure[data-series=level_dbfs] canvas')"
+        page.wait_for_function(f"() => {canvas}?.clientHeight < 90")
+        page.complaints.clear()

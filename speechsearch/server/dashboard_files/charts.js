@@ -16,15 +16,17 @@ export class Charts {
 
   /** Draw these series; a chart stays where it is while its numbers move. */
   draw(series, spanS, nowS) {
+    this.drawn = [series, spanS, nowS];
     for (const one of series) {
       const chart = this.charts.get(one.name) ?? this.#add(one);
       chart.show(one, spanS, nowS);
     }
   }
 
-  /** Draw all anew: light has become dark. */
+  /** Draw all anew: light has become dark, or wide narrow. */
   repaint() {
     for (const chart of this.charts.values()) chart.forget();
+    if (this.drawn) this.draw(...this.drawn);
   }
 
   #add(one) {

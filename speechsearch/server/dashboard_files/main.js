@@ -196,11 +196,14 @@ function drawDrift({ frozen, collected, wanted, utterances, window: size, featur
     $("drift").tBodies[0],
     features.map((one) => [
       one.words, one.stage, said(one.now, one.unit), said(one.reference, one.unit),
-      band(one).replace("usual ", ""), said(one.ks, ""),
+      isBand(one) ? band(one).replace("usual ", "") : "–", said(one.ks, ""),
     ]),
-    (place) => isOut(features[place]) && [2],
+    (place) => isBand(features[place]) && isOut(features[place]) && [2],
   );
 }
+
+/** Of what is 0 or 1 in a single utterance four fifths are alike: that is no band. */
+const isBand = ({ low, high }) => low < high;
 
 function drawUtterances(utterances) {
   fill(
