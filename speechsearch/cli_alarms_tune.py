@@ -19,6 +19,7 @@ from speechsearch.monitoring.timeline import TIERS, Point
 from speechsearch.monitoring.tuning import (
     FALSE_ALERTS,
     FALSE_WARNINGS,
+    OF_THE_MACHINE,
     Fired,
     Past,
     Proposal,
@@ -61,7 +62,7 @@ def tune(
     )
     reason = (
         f"tuned {time.strftime('%Y-%m-%d', time.localtime(now_s))} from {days:.2g} days for "
-        f"{warnings:g} false warnings a month"
+        f"at most {warnings:g} false warning(s) a month"
     )
     new = [one for one in proposals if one.new and one.new != one.now]
     print(toml_of(new, reason) if new else "# nothing to change")
@@ -94,7 +95,8 @@ def _table(proposals: Sequence[Proposal]) -> Table:
     for name in ("rule", "over", "now", "fired", "new", "fired", "windows"):
         table.add_column(name, no_wrap=True)
     for one in proposals:
-        new = (_limits(one.rule, one.new), _fired(one.fired_new)) if one.new else ("too few", "")
+        kept = "kept" if one.rule in OF_THE_MACHINE else "too few"
+        new = (_limits(one.rule, one.new), _fired(one.fired_new)) if one.new else (kept, "")
         table.add_row(
             one.rule, span(one.now.window_s), _limits(one.rule, one.now), _fired(one.fired_now),
             *new, str(one.windows),

@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float64]
 MONTH_S = 30 * 24 * 3600
 LEAST_WINDOWS = 24
 """Fewer say nothing of what is usual: half a day of half hours"""
+OF_THE_MACHINE = frozenset({"cpu_share", "memory_mb"})
+"""Limits of what it bears, not of what is usual: more people who speak are no fault"""
 BAD_SHARE = 0.9
 CLEAR = 0.95
 """An alarm is over at what so many ordinary windows stay within"""
@@ -160,6 +162,9 @@ def _propose(past: Past, name: str, now: Threshold, options: TuningOptions, agre
     windows = sum(len(one) for one in groups)
     enough = [one for one in groups if len(one) >= LEAST_WINDOWS]
     fired_now = _fired(steps, name, now, agree)
+    if name in OF_THE_MACHINE:
+        why = "what the machine bears: history says nothing of it"
+        return Proposal(name, now, None, why, windows, fired_now, fired_now)
     if not enough:
         why = f"{windows} windows of {now.least} events or more: {LEAST_WINDOWS} are wanted"
         return Proposal(name, now, None, why, windows, fired_now, fired_now)

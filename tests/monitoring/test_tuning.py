@@ -97,6 +97,14 @@ def test_too_little_history_proposes_nothing_and_says_why():
     assert all(one.new is None for one in nothing.values())
 
 
+def test_what_the_machine_bears_is_not_read_off_what_is_usual():
+    random = np.random.default_rng(0)
+    busy = points("cpu_share", lambda _: random.normal(0.3, 0.05, 4), 2880)
+    found = proposed({"cpu_share": THRESHOLDS["cpu_share"]}, busy)["cpu_share"]
+    assert (found.new, found.windows) == (None, 288)
+    assert "machine" in found.why
+
+
 def test_failures_that_never_happened_leave_room_for_chance():
     found = proposed({"null_transcript": EMPTY}, empty(0.0))["null_transcript"]
     assert 0 < found.new.clear < found.new.warning < found.new.alert < EMPTY.alert
