@@ -97,6 +97,11 @@ class Monitor:
             raised |= self._windows()
         return [self._alarm(metric, severity) for metric, severity in raised.items()]
 
+    @property
+    def calm(self) -> frozenset[str]:
+        """Metrics that the newest looks find as the reference has them: their alarms are over."""
+        return frozenset(name for name, state in self._states.items() if state.is_calm)
+
     def _sudden(self, values: Floats) -> dict[str, Severity]:
         raised: dict[str, Severity] = {}
         standard = self._standard(values[None, :])[0]
@@ -114,7 +119,7 @@ class Monitor:
         state = self._state(metric)
         if state.severity in ("alert", severity):
             return False
-        state.severity = severity
+        state.put_in_force(severity)
         return True
 
     def _windows(self) -> dict[str, Severity]:

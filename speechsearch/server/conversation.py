@@ -88,6 +88,10 @@ class Conversation:
         self._speculation: _Speculation | None = None
         self._latest: Latest | None = None
         self._acted: set[int] = set()
+        self.began_s = 0.0
+        """When the first sound of the utterance being spoken came"""
+        self.reheard: Callable[[int, Rehearing], None] | None = None
+        """Told when a second ear is done with an answered utterance"""
         self._glimpses = Glimpses(answers, metrics, say, self._hearer) if hello.partials else None
 
     def hear(self, session: ServerSession) -> None:
@@ -152,6 +156,8 @@ class Conversation:
         rehearing = self._rehearings.pop(utterance, None)
         if rehearing:
             self._metrics.revised(rehearing.outcome)
+            if self.reheard:
+                self.reheard(utterance, rehearing)
 
     def end(self, ended: UtteranceEnded) -> asyncio.Task[Answered]:
         """The answer to an utterance that is complete; SpeechsearchError where there is none."""
@@ -168,7 +174,7 @@ class Conversation:
     def _hears(self, number: int) -> Pipeline:
         """Who hears an utterance: chosen when it begins."""
         if number != self._number:
-            self._number = number
+            self._number, self.began_s = number, self._clock()
             self._pipeline = self._seat.begin(number) if self._seat else self._answers.pipeline
         return self._pipeline
 
