@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechsearch.cli_shared import Asked, IndexOption, ModelOption, errors, output, reports
+from speechsearch.types import ONE_EAR
 
 if TYPE_CHECKING:
     from speechsearch.config import Settings
@@ -43,6 +44,10 @@ def replay(
     seed: Annotated[int, typer.Option(min=0, help="Shuffles speakers, then rows")] = 0,
     index: IndexOption = "",
     model: ModelOption = "",
+    second_pass: Annotated[
+        str,
+        typer.Option("--second-pass", metavar="off|NAME", help="The ear that writes the text anew"),
+    ] = ONE_EAR,
     json_out: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write the alarms as JSON")
     ] = None,
@@ -63,7 +68,9 @@ def replay(
         read_table(reference) if reference else None,
     )
     traffic = arrange(tables, Lengths(n_before, n_after), changes, seed)
-    replayed = watch(_hear(traffic, Asked(index, model).settings(), changes))
+    replayed = watch(
+        _hear(traffic, Asked(index, model, second_pass=second_pass).settings(), changes)
+    )
     _show(replayed)
     if json_out:
         json_out.write_text(json.dumps(replayed.report(), indent=1, ensure_ascii=False))

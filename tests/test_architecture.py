@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "speechsearch"
-FOUNDATION = ("errors", "clock", "numerals", "types")
+FOUNDATION = ("errors", "clock", "durable", "numerals", "types")
 STAGES = ("audio", "vad", "wire", "asr", "search")
 OUTSIDE = {
     "turns": set(),

@@ -51,3 +51,9 @@ def test_what_cannot_be_is_said(table, arguments, words):
     assert said.returncode == 1
     assert words in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_an_ear_that_nobody_has_is_refused(table):
+    said = run("replay", "--before", str(table), "--second-pass", "bat", "--n-before", "40")
+    assert said.returncode == 1
+    assert "there is no second ear 'bat'" in said.stderr

@@ -197,7 +197,7 @@ def main() -> None:
         OutcomeCache(cache_dir() / "replay.sqlite") as cache,
     ):
         index, lesser = catalogues(rows, Path(folder))
-        settings = load_settings(search={"index": str(index)})
+        settings = load_settings(search={"index": str(index)}, asr={"second_pass": "off"})
         grown, children = (of_age(rows, fits) for fits in (lambda a: a >= 16, lambda a: a < 12))
         bench = Bench(settings, cache, grown, children, lesser, replays=arguments.replays)
         report = measured(bench, arguments.part or PARTS, arguments.nulls)

@@ -9,8 +9,6 @@ person raises it (``speechsearch automation up``).
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -19,6 +17,7 @@ import msgspec
 
 from speechsearch.clock import Clock, monotonic_s
 from speechsearch.config import AutomationOptions, Settings
+from speechsearch.durable import replace_file
 from speechsearch.errors import StateError
 from speechsearch.rollout.degrees import Action, Degree, Ladder, Tally, action
 from speechsearch.types import Hit
@@ -75,12 +74,7 @@ class Catalogue:
     def save(self, kept: Kept) -> None:
         """Replace the file as a whole."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.path.with_name(f".{secrets.token_hex(4)}")
-        with aside.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(kept)))
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(self.path)
+        replace_file(self.path, msgspec.json.format(msgspec.json.encode(kept)))
 
     def step_up(self, person: str) -> Kept:
         """A person takes the proposal on; raises IllegalTransition where there is none."""

@@ -9,10 +9,11 @@ pause's own block on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from speechsearch.asr.second_ear import SecondEar
 from speechsearch.audio.player import noise_floor
 from speechsearch.audio.source import BLOCK_SAMPLES
 from speechsearch.clock import Stopwatch
@@ -24,6 +25,7 @@ from speechsearch.types import (
     Audio,
     Chunk,
     LogProbs,
+    Result,
     Utterance,
     ms_to_samples,
     samples_to_ms,
@@ -41,8 +43,14 @@ class _Answer:
     log_probs: LogProbs
 
 
-def hear(samples: Audio, pipeline: Pipeline, settings: Settings) -> Passed:
-    """What becomes of float32 [samples]; its own noise floor goes on until the endpoint."""
+def hear(
+    samples: Audio, pipeline: Pipeline, settings: Settings, second: SecondEar | None = None
+) -> Passed:
+    """What becomes of float32 [samples]; its own noise floor goes on until the endpoint.
+
+    A ``second`` ear's words are the answer's wherever they are believed, as if it were always in
+    time.
+    """
     chosen = settings.detector
     detector = build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
     segmenter = Segmenter(detector, settings.vad)
@@ -52,7 +60,7 @@ def hear(samples: Audio, pipeline: Pipeline, settings: Settings) -> Passed:
     for start in range(0, len(sound), BLOCK_SAMPLES):
         listener.take(segmenter.feed(sound[start : start + BLOCK_SAMPLES]))
     listener.take(segmenter.flush())
-    return listener.passed(samples)
+    return listener.passed(samples, second)
 
 
 class _Listener:
@@ -85,12 +93,22 @@ class _Listener:
                 case SpeechEnd():
                     self._end(event)
 
-    def passed(self, samples: Audio) -> Passed:
-        """The recording and the answers that stay."""
+    def passed(self, samples: Audio, second: SecondEar | None) -> Passed:
+        """The recording and the answers that stay, revised where there is a second ear."""
         replaced = {one.answered.result.continues for one in self._answers}
         stay = [one for one in self._answers if one.answered.result.utterance not in replaced]
-        parts = [HeardPart(one.answered.result, one.log_probs) for one in stay]
+        parts = [HeardPart(self._last(one.answered, second), one.log_probs) for one in stay]
         return Passed(samples, min(self._speech_samples, len(samples)), parts)
+
+    def _last(self, answered: Answered, second: SecondEar | None) -> Result:
+        heard, result = answered.heard, answered.result
+        if second is None or heard is None or not result.hypotheses:
+            return result
+        readings = second.hear(heard.samples)
+        revision = self._pipeline.revise(
+            answered, heard.log_probs, readings, second.name, Stopwatch()
+        )
+        return revision.result or result
 
     def _begin(self, event: SpeechStart) -> None:
         self._number += 1
@@ -132,7 +150,7 @@ class _Listener:
         before = self._before() if goes_on else None
         spoken = Spoken(self._utterance(), self._start, before)
         sound = spoken.whole if before else spoken.alone
-        return _Answer(Answered(sound, answer.answered.result), answer.log_probs)
+        return _Answer(replace(answer.answered, utterance=sound), answer.log_probs)
 
     def _learn_from(self, cut: Answered) -> None:
         """A pause that cut a sentence is one of the speaker's pauses too."""
