@@ -22,6 +22,8 @@ HANGS_ON = (
     "pipeline.py", "turns.py", "types.py",
 )  # fmt: skip
 """Folders and files of the package whose code decides what comes of a recording"""
+MOST = 100_000
+"""Outcomes that are kept, the newest: about 200 MB"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class OutcomeCache:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, value BLOB)"
+            )
+            self._db.execute(
+                "DELETE FROM outcomes WHERE rowid <= (SELECT max(rowid) - ? FROM outcomes)",
+                (MOST,),
             )
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
