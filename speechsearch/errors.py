@@ -33,6 +33,7 @@ SpeechsearchError
 ├── Overloaded             a queue is full or there are too many connections
 ├── DeadlineExceeded       the answer was not ready in time
 │   └── TooSlow            what was to come from the other side did not come in time
+├── Interrupted            work that nobody waits for made way for more urgent work
 └── ServerUnavailable      nobody listens, or the port is taken
 """
 
@@ -251,6 +252,12 @@ class TooSlow(DeadlineExceeded):
     """What was to come from the other side did not come in time."""
 
     code = "too_slow"
+
+
+class Interrupted(SpeechsearchError):
+    """Work that nobody waits for made way for more urgent work; it never leaves the server."""
+
+    code = "interrupted"
 
 
 class ServerUnavailable(SpeechsearchError):

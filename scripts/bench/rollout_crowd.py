@@ -51,6 +51,16 @@ class Request:
     title: str
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How people speak."""
+
+    each: int = 2
+    """Phrases of a session"""
+    partials: bool = True
+    """Whether they want to see text while they speak"""
+
+
 @dataclass
 class Heard:
     """What came of one recording."""
@@ -112,12 +122,12 @@ def requests(count: int, seed: int) -> list[Request]:
     return ready
 
 
-async def session(asked: Sequence[Request], url: str, tally: Tally) -> None:
+async def session(asked: Sequence[Request], url: str, tally: Tally, *, partials: bool) -> None:
     """One session from hello to bye; each answer is taken or, where it is wrong, said to be."""
     settings, recordings = load_settings(), [one.recording for one in asked]
     source = Playlist([(str(n), r.samples) for n, r in enumerate(recordings)], tail_s=GAP_S)
     detector = Remembered([p for r in recordings for p in r.probabilities])
-    connection = Connection(url, settings.server.token, retry=False)
+    connection = Connection(url, settings.server.token, retry=False, partials=partials)
     voice = Voice(source, Segmenter(detector, settings.vad), connection)
     starts = [0, *np.cumsum([512 * len(r.probabilities) for r in recordings])[:-1]]
     seen: set[int] = set()
@@ -157,23 +167,23 @@ async def session(asked: Sequence[Request], url: str, tally: Tally) -> None:
 
 
 async def person(
-    everything: Sequence[Request], url: str, tally: Tally, each: int, over: asyncio.Event
+    everything: Sequence[Request], url: str, tally: Tally, manner: Manner, over: asyncio.Event
 ) -> None:
     """Session after session until it is over."""
     rng = random.Random(id(tally) + len(everything) + tally.sessions)
     while not over.is_set():
-        await session(rng.sample(everything, each), url, tally)
+        await session(rng.sample(everything, manner.each), url, tally, partials=manner.partials)
 
 
 @asynccontextmanager
 async def crowd(
-    people: int, everything: Sequence[Request], url: str, each: int = 2
+    people: int, everything: Sequence[Request], url: str, manner: Manner | None = None
 ) -> AsyncIterator[Tally]:
     """So many people speak inside the block."""
     tally, over = Tally(), asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for _ in range(people):
-            group.create_task(person(everything, url, tally, each, over))
+            group.create_task(person(everything, url, tally, manner or Manner(), over))
             await asyncio.sleep(4.0 / people)
         try:
             yield tally

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from speechsearch.asr.interrupt import interrupt_in_force
 from speechsearch.errors import ModelError
 
 Batch = npt.NDArray[np.float32]
@@ -52,13 +53,29 @@ class Graph:
         return cls(session, others[0], *masks)
 
     def run(self, batch: Batch) -> Batch:
-        """What the graph makes of ``batch``; as many sounds come out as went in."""
+        """What the graph makes of ``batch``; as many sounds come out as went in.
+
+        Raises Interrupted, between two of its nodes, where an ``Interrupt`` in force is asked for.
+        """
         given: dict[str, Any] = {self.input_name: batch}
         if self.mask_name:
             given[self.mask_name] = np.ones(batch.shape[:2], dtype=np.int64)
-        made: Any = self.session.run(None, given)[0]
+        made: Any = self._run(given)[0]
         result: Batch = made.astype(np.float32, copy=False)
         return result
+
+    def _run(self, given: dict[str, Any]) -> Any:
+        interrupt = interrupt_in_force()
+        if interrupt is None:
+            return self.session.run(None, given)
+        options = ort.RunOptions()
+        options.log_severity_level = 4  # that it was stopped is no error
+
+        def stop() -> None:
+            options.terminate = True
+
+        with interrupt.stopping(stop):
+            return self.session.run(None, given, options)
 
 
 def _options(threads: int) -> ort.SessionOptions:

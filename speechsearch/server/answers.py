@@ -14,11 +14,12 @@ from speechsearch.asr.batcher import UNSPOKEN, Batcher, BatcherOptions, Job, Pri
 from speechsearch.asr.model import AcousticModel
 from speechsearch.clock import Clock, Deadline, Stopwatch, monotonic_s
 from speechsearch.config import ServerOptions
-from speechsearch.errors import DeadlineExceeded
+from speechsearch.errors import DeadlineExceeded, Interrupted
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.server.admission import Admission, AdmissionOptions
 from speechsearch.server.second_pass import SecondPass
+from speechsearch.server.shadow import Shadow
 from speechsearch.types import Audio, Hit, LogProbs
 
 T = TypeVar("T")
@@ -55,6 +56,8 @@ class Ticket(Generic[T]):
     job: Job[Ticket[Any]] = field(init=False)
     cpu_s: float = 0.0
     """CPU time of the server's process while it was heard: an upper bound of its cost"""
+    stopped_after_s: float | None = None
+    """A shadow that had to make way: how long it had been worked on"""
 
 
 class Answers:
@@ -75,8 +78,10 @@ class Answers:
         self.admission = Admission(
             options=AdmissionOptions(most_load=options.max_load), clock=clock
         )
-        self.watch: Callable[[Priority, float], None] | None = None
-        """Told in the loop of all that was heard and how many seconds it took, where wanted"""
+        self.watch: Callable[[Priority, float, float], None] | None = None
+        """Told in the loop of all that was heard, how many seconds it took, and for how many of
+        them it was in the way of somebody who speaks, where wanted"""
+        self._shadow: Shadow | None = None
         self._metrics = metrics
         self._deadline_ms = options.deadline_ms
         self.revise_within_ms = options.revise_within_ms
@@ -98,6 +103,8 @@ class Answers:
         ticket.job = Job(ticket, owner, priority, len(work.sound))
         with self._change:
             dropped = self._batcher.offer(ticket.job, self._clock())
+            if self._shadow:
+                self._shadow.make_way(priority)
             self._change.notify()
         for job in dropped:
             job.work.outcome.set_result(None)
@@ -150,9 +157,21 @@ class Answers:
                     batch, stale = self._batcher.take(self._clock())
                 if self._over:
                     return
+                shadowing = bool(batch) and batch[0].priority is Priority.SHADOW
+                self._shadow = Shadow(self._clock) if shadowing else None
             for job in stale:
                 self._settle(job.work, None)
+            if self._shadow:
+                self._work_beside(batch, self._shadow)
+            else:
+                self._work(batch)
+
+    def _work_beside(self, batch: list[Job[Ticket[Any]]], shadow: Shadow) -> None:
+        """As ``_work``, but only for as long as nobody who speaks waits."""
+        with shadow.working():
             self._work(batch)
+        with self._change:
+            self._shadow = None
 
     def _work(self, batch: list[Job[Ticket[Any]]]) -> None:
         """Hear a batch at once, then conclude one by one."""
@@ -172,8 +191,7 @@ class Answers:
         try:
             heard = self._hear([job.work.work for job in due])
         except Exception as error:
-            for job in due:
-                self._settle(job.work, error)
+            self._give_up(list(due), error, self._clock() - began_s)
             return
         decode_ms = watch.lap("decode")
         if batch[0].priority is not Priority.SHADOW:
@@ -189,13 +207,23 @@ class Answers:
             self._settle(job.work, outcome)
         self._account(batch[0], self._clock() - began_s)
 
+    def _give_up(self, batch: list[Job[Ticket[Any]]], error: Exception, busy_s: float) -> None:
+        """It could not be heard, or had to make way."""
+        stopped = isinstance(error, Interrupted)
+        for job in batch:
+            job.work.stopped_after_s = busy_s if stopped else None
+            self._settle(job.work, None if stopped else error)
+        if stopped:
+            self._account(batch[0], busy_s)
+
     def _account(self, first: Job[Ticket[Any]], busy_s: float) -> None:
         """Tell the loop how long a batch took."""
         priority, loop = first.priority, first.work.outcome.get_loop()
         if priority in (Priority.ANSWER, Priority.PAUSE):
             loop.call_soon_threadsafe(self.admission.worked, busy_s)
         if self.watch is not None:
-            loop.call_soon_threadsafe(self.watch, priority, busy_s)
+            waited_s = self._shadow.in_the_way_s if self._shadow else 0.0
+            loop.call_soon_threadsafe(self.watch, priority, busy_s, waited_s)
 
     def _hear(self, batch: list[Work[Any]]) -> list[LogProbs]:
         model = batch[0].model

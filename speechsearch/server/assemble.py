@@ -169,7 +169,13 @@ def load(settings: Settings, metrics: Metrics, beside: Loaded | None = None) -> 
     else:
         find = _finder(settings, options, model.info)
     pipeline = Pipeline(model, find, options=options, observer=metrics.of_model(model.info.label))
-    return Loaded(settings, pipeline, partial(_segmenter, settings, metrics.detecting))
+    same_ears = beside and beside.listens_as(settings)
+    segmenter = (
+        beside.segmenter
+        if beside and same_ears
+        else partial(_segmenter, settings, metrics.detecting)
+    )
+    return Loaded(settings, pipeline, segmenter)
 
 
 def _finder(settings: Settings, options: PipelineOptions, info: ModelInfo) -> Callable[[], Finder]:

@@ -2,9 +2,15 @@
 
 answer sent ─► enough to spare? ─ no ─► dropped
                      └ yes ─► waits behind all other work ─► heard, compared, shown to nobody
+                                                   └ stopped when somebody needs the model
+
+What was stopped tells one thing still: that its work takes longer than it was let work. So a
+challenger too slow ever to end in a gap between people is known to be slow, not unknown.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from speechsearch.asr.batcher import Priority
 from speechsearch.asr.wer import disagreement
@@ -22,7 +28,20 @@ HARMLESS_S = 0.1
 """So much longer an answer may wait unnoticed: its decode begins at the pause, 190 ms before the
 endpoint"""
 MOST_HARM = 0.02
-"""Share of time that may go into what mirrored work takes beyond that"""
+"""Share of time for which people may wait longer than that for mirrored work to make way"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """What became of an utterance that the challenger was to hear too."""
+
+    result: Result | None = None
+    """None where it was stopped, or not begun"""
+    worked_ms: float | None = None
+    """What the work took, or had taken when it was stopped; None where it was not begun"""
+
+
+NOT_MIRRORED = Mirrored()
 
 
 class Mirror:
@@ -41,22 +60,24 @@ class Mirror:
         """Measure how busy the model is; off where nothing is mirrored."""
         self._answers.watch = self._worked if on else None
 
-    async def hear(self, pipeline: Pipeline, spoken: Spoken) -> Result | None:
-        """What ``pipeline`` makes of it; None where it was dropped. Raises what it raises."""
+    async def hear(self, pipeline: Pipeline, spoken: Spoken) -> Mirrored:
+        """What ``pipeline`` makes of it. Raises what it raises."""
         if self.starved:
             self.dropped += 1
-            return None
+            return NOT_MIRRORED
         work = answering(spoken, pipeline)
         self._waiting += 1
         try:
-            answered = await self._answers.submit(work, Priority.SHADOW, self).outcome
+            ticket = self._answers.submit(work, Priority.SHADOW, self)
+            answered = await ticket.outcome
         finally:
             self._waiting -= 1
         if answered is None:
             self.dropped += 1
-            return None
+            stopped_s = ticket.stopped_after_s
+            return Mirrored(worked_ms=None if stopped_s is None else stopped_s * 1000)
         self.mirrored += 1
-        return answered.result
+        return Mirrored(answered.result, work_ms(answered.result))
 
     @property
     def starved(self) -> bool:
@@ -64,9 +85,9 @@ class Mirror:
         busy = self._busy.load > MOST_BUSY or self._waiting >= MOST_WAITING
         return busy or self._clock() < self._not_before_s
 
-    def _worked(self, priority: Priority, seconds: float) -> None:
+    def _worked(self, priority: Priority, seconds: float, in_the_way_s: float) -> None:
         if priority is Priority.SHADOW:
-            harm_s = max(0.0, seconds - HARMLESS_S)
+            harm_s = max(0.0, in_the_way_s - HARMLESS_S)
             self._not_before_s = max(self._not_before_s, self._clock()) + harm_s / MOST_HARM
         else:
             self._busy.worked(seconds)

@@ -9,7 +9,12 @@ from speechsearch.wire.events import UtteranceEnded
 
 
 def answer_message(
-    result: Result, ended: UtteranceEnded, wait_ms: float, *, revising: bool = False
+    result: Result,
+    ended: UtteranceEnded,
+    wait_ms: float,
+    *,
+    revising: bool = False,
+    arm: str = m.CHAMPION,
 ) -> m.Final | m.Nothing:
     """``final`` for speech, ``nothing`` for anything else; ``wait`` = from the endpoint on."""
     timings_ms = {name: round(ms, 3) for name, ms in result.timings_ms.items()}
@@ -29,6 +34,7 @@ def answer_message(
         ear=result.ear,
         end_sample=ended.end_sample,
         endpoint_reason=ended.reason,
+        arm=arm,
         continues=result.continues,
         answer_confidence=result.answer_confidence,
         revising=revising,

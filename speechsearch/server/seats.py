@@ -19,7 +19,7 @@ from speechsearch.rollout.comparison import Compared
 from speechsearch.rollout.judge import session_values
 from speechsearch.rollout.router import Arm, Router
 from speechsearch.rollout.router import Seat as Place
-from speechsearch.server.mirror import Mirror, compare, confidence, work_ms
+from speechsearch.server.mirror import NOT_MIRRORED, Mirror, Mirrored, compare, confidence, work_ms
 from speechsearch.server.versions import Loaded
 from speechsearch.types import Result
 from speechsearch.vad.segmenter import Segmenter
@@ -81,7 +81,7 @@ class _Heard:
 
     arm: Arm
     result: Result | None = None
-    shadow: Result | None = None
+    shadow: Mirrored = NOT_MIRRORED
     latency_ms: float | None = None
     """From the acoustic end of speech until the answer was sent"""
     taken: str = ""
@@ -106,6 +106,8 @@ class Seat:
     _counted: Step | None = None
     _pause: tuple[int, float] = (0, 0.0)
     _shadows: set[asyncio.Task[None]] = field(default_factory=set)
+    _challenged: dict[int, Pipeline] = field(default_factory=dict)
+    """Utterances that the challenger hears, and who that was"""
 
     @property
     def arm(self) -> Arm:
@@ -114,7 +116,7 @@ class Seat:
 
     @property
     def segmenter(self) -> Callable[[], Segmenter]:
-        """Makes what finds this session's utterances: it stays for as long as the session."""
+        """Makes what finds this session's utterances from now on."""
         return self._version(self.house.router.arm(self.session)).segmenter
 
     @property
@@ -142,7 +144,17 @@ class Seat:
             self._heard.clear()
         if step != self._counted and len(self._heard) < KEPT:
             self._heard[number] = _Heard(arm)
-        return self._version(arm).pipeline
+        pipeline = self._version(arm).pipeline
+        if arm.answered_by_challenger:
+            self._challenged[number] = pipeline
+            self._challenged.pop(number - KEPT, None)  # it never came to an answer
+        return pipeline
+
+    def arm_of(self, answered: Answered) -> Arm:
+        """Who gave an answer; to be asked once. In the shadow that is the champion."""
+        challenger = self._challenged.pop(answered.result.utterance, None)
+        instead = answered.heard is not None and answered.heard.pipeline is not challenger
+        return Arm.CHAMPION if challenger is None or instead else Arm.CHALLENGER
 
     def paused(self, event: Paused) -> None:
         """What may have been all is being answered."""
@@ -193,13 +205,13 @@ class Seat:
 
     def _count(self, step: Step, heard: list[_Heard]) -> None:
         arm = heard[0].arm
-        pairs = [one for one in heard if one.result and one.arm is arm]
-        if arm is Arm.SHADOW:
-            pairs = [one for one in pairs if one.shadow]
-        if pairs:
-            ours = session_values([_values(one, one.result) for one in pairs])
-            theirs = session_values([_values(one, one.shadow) for one in pairs])
-            self.house.count(step, arm, ours, theirs)
+        ours = [_values(one, one.result) for one in heard if one.arm is arm]
+        theirs = [_mirrored_values(one) for one in heard if one.arm is arm]
+        if arm is Arm.SHADOW:  # each measure of the same utterances for both
+            pairs = zip(ours, theirs, strict=True)
+            ours = [{name: one[name] for name in other if name in one} for one, other in pairs]
+        if any(ours):
+            self.house.count(step, arm, session_values(ours), session_values(theirs))
 
     async def _mirror(self, heard: _Heard, ended: UtteranceEnded, answered: Answered) -> None:
         challenger = self.house.other
@@ -213,8 +225,8 @@ class Seat:
         except Exception as error:
             self.failed(challenger.pipeline, error)
             return
-        if heard.shadow:
-            self.house.heard(compare(answered.result, heard.shadow))
+        if heard.shadow.result:
+            self.house.heard(compare(answered.result, heard.shadow.result))
 
     def _version(self, arm: Arm) -> Loaded:
         challenger = self.house.other if arm.answered_by_challenger else None
@@ -243,11 +255,19 @@ def _values(heard: _Heard, result: Result | None) -> Values:
         if title:
             errors = count_errors(title, result.text)
             values["word_errors"] = min(1.0, errors.wer)
-    elif heard.refused and heard.shadow is None:
+    elif heard.refused and heard.arm is not Arm.SHADOW:
         values["top_1_wrong"] = 1.0  # of what the other arm would have shown nothing is known
     return values
 
 
+def _mirrored_values(heard: _Heard) -> Values:
+    """Of the challenger in the shadow; of work that was stopped only that it took too long."""
+    result, worked_ms = heard.shadow.result, heard.shadow.worked_ms
+    if result is None and worked_ms is not None and worked_ms > PAUSE_LEAVES_MS:
+        return {"overrun": 1.0}
+    return _values(heard, result)
+
+
 def _title(heard: _Heard) -> str:
-    hits = [hit for one in (heard.result, heard.shadow) if one for hit in one.hits]
+    hits = [hit for one in (heard.result, heard.shadow.result) if one for hit in one.hits]
     return next((hit.title for hit in hits if hit.id == heard.taken), "")

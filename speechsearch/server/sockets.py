@@ -48,7 +48,7 @@ from speechsearch.wire.events import (
     Withdrawn,
 )
 from speechsearch.wire.server_session import ServerFacts, check_hello
-from speechsearch.wire.stream import Stream
+from speechsearch.wire.stream import SameEars, Stream
 
 if TYPE_CHECKING:
     from speechsearch.server.seats import Seat
@@ -109,10 +109,8 @@ class Sockets:
         held.seat = self.seat(held.session.id) if self.seat else None
         if hello.vad == "server":
             shortest_ms = self._answers.pipeline.options.turns.complete_ms
-            segmenter = self._segmenter
-            if held.seat:
-                shortest_ms, segmenter = held.seat.shortest_hangover_ms, held.seat.segmenter
-            stream = Stream(held.session, segmenter, shortest_ms)
+            ears = held.seat or SameEars(self._segmenter, shortest_ms)
+            stream = Stream(held.session, ears)
             held.listening = Listening(stream, partial(self._act, held), held.settle)
             say = held.listening.saying(held.send)
         held.conversation = Conversation(
@@ -268,7 +266,8 @@ class Sockets:
             answered = await answering
             result, rehearing = await held.conversation.settle(answered)
             wait_ms = (monotonic_s() - began_s) * 1000
-            answer = answer_message(result, ended, wait_ms, revising=rehearing is not None)
+            arm = held.seat.arm_of(answered).value if held.seat else m.CHAMPION
+            answer = answer_message(result, ended, wait_ms, revising=bool(rehearing), arm=arm)
             self._metrics.stage("wait", wait_ms)
             self._metrics.answered(answered.utterance, result)
         except SpeechsearchError as error:

@@ -40,13 +40,18 @@ class Loaded:
     settings: Settings
     pipeline: Pipeline
     segmenter: Callable[[], Segmenter]
-    """Makes one for a session whose utterances the server finds"""
+    """Makes one for a session whose utterances the server finds; the same object in all versions
+    that find them alike"""
 
     def shares_finder_with(self, settings: Settings) -> bool:
         """Whether other settings search the same index, read and ranked the same way."""
         mine, theirs = self.settings, settings
         same_reading = all(getattr(mine.asr, n) == getattr(theirs.asr, n) for n in READING)
         return same_reading and mine.search == theirs.search
+
+    def listens_as(self, settings: Settings) -> bool:
+        """Whether other settings find the same utterances."""
+        return self.settings.detector == settings.detector and self.settings.vad == settings.vad
 
 
 def sections_of(settings: Settings) -> Sections:

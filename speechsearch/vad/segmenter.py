@@ -62,6 +62,19 @@ class Segmenter:
         """Position on the time line up to which sound was taken in."""
         return self._heard + len(self._pending)
 
+    @property
+    def quiet_samples(self) -> int:
+        """Sound since the last utterance, or since the beginning; 0 in an utterance."""
+        return 0 if self.in_utterance else self.position - self._sent
+
+    def newest(self, samples: int) -> Audio:
+        """Float32 [n], the sound taken in last: from the frame ``samples`` ago on.
+
+        ValueError where that is forgotten; a second never is.
+        """
+        size = self._detector.frame_samples
+        return self._ring.read((self.position - samples) // size * size, self.position).samples
+
     def feed(self, samples: Audio) -> Iterator[Event | Chunk]:
         """Hear float32 [n], 16 kHz mono; yields what follows from it, in order."""
         size = self._detector.frame_samples

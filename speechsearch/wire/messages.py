@@ -22,6 +22,7 @@ Span = Annotated[float, msgspec.Meta(ge=0, le=600_000)]
 MAX_QUERY_LETTERS = 500
 MAX_HITS = 100
 """That a typed search may ask for"""
+CHAMPION = "champion"
 ShortText = Annotated[str, msgspec.Meta(max_length=MAX_QUERY_LETTERS)]
 Token = Annotated[str, msgspec.Meta(max_length=200)]
 
@@ -252,7 +253,8 @@ class Final(Message, frozen=True, kw_only=True, tag="final"):
     ear: str
     end_sample: int
     endpoint_reason: str
-    arm: str = "champion"
+    arm: str = CHAMPION
+    """Which version answered, where another is being let in: ``champion`` or ``challenger``"""
     continues: int | None = None
     answer_confidence: float = 0.0
     """Probability that the first hit is what was asked for"""

@@ -8,6 +8,9 @@ as far as nothing still to come can change what follows from it: up to the short
 a pause until the server has said how long that pause may last, and not beyond an utterance while
 too many wait for their answer. So cuts do not depend on how fast sound comes or how busy the server
 is; what may not be heard yet waits in the backlog, and its owner stops reading meanwhile.
+
+Whose ears find the utterances may change while a session lasts: others take over where a gap is in
+the sound, or in a silence so long that no utterance can reach back into it, never inside one.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from speechsearch.audio.source import BLOCK_SAMPLES
 from speechsearch.clock import Clock, monotonic_s
@@ -30,6 +33,31 @@ from speechsearch.wire.events import Event, Left, Reply
 from speechsearch.wire.server_session import ServerFacts, ServerSession
 
 ACK_EVERY_SAMPLES = SAMPLE_RATE_HZ // 2
+OVERLAP_SAMPLES = SAMPLE_RATE_HZ
+"""Of silence, that ears which take over hear once more: they know the noise, and the pre-roll"""
+Make = Callable[[], Segmenter]
+
+
+class Ears(Protocol):
+    """What finds utterances; asked again and again."""
+
+    @property
+    def segmenter(self) -> Make:
+        """Makes what finds them from now on: another object where that is to change."""
+        ...
+
+    @property
+    def shortest_hangover_ms(self) -> float:
+        """The least that ``Stream.advise`` may bring."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SameEars:
+    """Those that never change."""
+
+    segmenter: Make
+    shortest_hangover_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +69,15 @@ class _Arrived:
 
 
 class Stream:
-    """Feeds one session; ``shortest_hangover_ms`` is the least that ``advise`` ever brings."""
+    """Feeds one session."""
 
-    def __init__(
-        self,
-        session: ServerSession,
-        segmenter: Callable[[], Segmenter],
-        shortest_hangover_ms: float,
-        clock: Clock = monotonic_s,
-    ) -> None:
+    def __init__(self, session: ServerSession, ears: Ears, clock: Clock = monotonic_s) -> None:
         self.session = session
         self._clock = clock
-        self._make = segmenter
-        self._shortest_samples = ms_to_samples(shortest_hangover_ms)
-        self._segmenter = segmenter()
+        self._ears = ears
+        self._make = ears.segmenter
+        self._segmenter = self._make()
+        self._change_from = 0  # position from which on others may take over
         self._origin = 0  # position of the segmenter's first sample on the session's time line
         self._backlog: deque[_Arrived | m.Flush] = deque()
         self._arrived_s = 0.0  # when the sound heard last came
@@ -153,19 +176,34 @@ class Stream:
             return 0 if full else BLOCK_SAMPLES
         if self._paused_at is None:
             return BLOCK_SAMPLES
-        sure_until = self._paused_at + self._shortest_samples
+        sure_until = self._paused_at + ms_to_samples(self._ears.shortest_hangover_ms)
         return max(0, min(BLOCK_SAMPLES, sure_until - self._position))
 
     def _hear(self, arrived: _Arrived, room: int) -> Iterator[Event]:
         frame, self._arrived_s = arrived.frame, arrived.at_s
         if frame.first_sample != self._position:
+            self._make = self._ears.segmenter
             self._segmenter, self._origin = self._make(), frame.first_sample
+        elif self._ears.segmenter is not self._make:
+            self._change_ears(self._ears.segmenter)
         now, later = frame.pcm[:room], frame.pcm[room:]
         if len(later):
             rest = AudioFrame(STREAM, frame.first_sample + room, later)
             self._backlog.appendleft(_Arrived(rest, arrived.at_s))
         heard = AudioFrame(STREAM, frame.first_sample, now)
         yield from self._tell(self._segmenter.feed(heard.samples))
+
+    def _change_ears(self, make: Make) -> None:
+        """Let others hear from here on, where it is silent and has been for long enough."""
+        reach = max(ms_to_samples(self._segmenter.options.rejoin_ms), OVERLAP_SAMPLES)
+        if self._segmenter.quiet_samples < reach or self._position < self._change_from:
+            return
+        others = make()
+        if list(others.feed(self._segmenter.newest(OVERLAP_SAMPLES))):  # to them it is speech
+            self._change_from = self._position + OVERLAP_SAMPLES
+            return
+        self._origin = self._position - others.position
+        self._make, self._segmenter = make, others
 
     def _tell(self, happened: Iterable[vad.Event | Chunk]) -> Iterator[Event]:
         for event in happened:

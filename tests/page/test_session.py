@@ -11,7 +11,7 @@ from speechsearch.wire import messages as m
 from speechsearch.wire.codec import decode_audio, decode_client, encode_message
 from speechsearch.wire.events import Paused, Reply, UtteranceEnded
 from speechsearch.wire.server_session import ServerFacts, ServerSession, check_hello
-from speechsearch.wire.stream import Stream
+from speechsearch.wire.stream import SameEars, Stream
 from tests.page.node import module
 from tests.vad.test_segmenter import LoudIsSpeech
 from tests.wire.test_stream import OPTIONS, SHORTEST_MS, allowance_ms, spoken
@@ -35,9 +35,8 @@ class Server:
     """The real core, with answers that come at once."""
 
     def __init__(self):
-        self.stream = Stream(
-            ServerSession(), lambda: Segmenter(LoudIsSpeech(), OPTIONS), SHORTEST_MS
-        )
+        ears = SameEars(lambda: Segmenter(LoudIsSpeech(), OPTIONS), SHORTEST_MS)
+        self.stream = Stream(ServerSession(), ears)
         self.answered = []
 
     def greet(self, client, *, resumed):

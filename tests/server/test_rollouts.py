@@ -115,6 +115,10 @@ def limit_of(final):
     return 1 if len(final["hits"]) == 1 else 10
 
 
+CHALLENGED = {1: "challenger", 10: "champion"}
+"""The arm that an answer names while both are judged"""
+
+
 async def speak(server, spoken, sessions=1):
     limits = []
     for _ in range(sessions):
@@ -161,7 +165,9 @@ async def test_a_version_comes_in_step_by_step_and_a_session_keeps_its_arm(house
         assert admin.status()["met"] == limits.count(1)
         async with greeted(server) as socket:
             _, sound = spoken
-            first = limit_of(await ask(socket, sound))
+            final = await ask(socket, sound)
+            first = limit_of(final)
+            assert final["arm"] == CHALLENGED[first]
             again = limit_of(await ask(socket, sound, 2, len(sound)))
             assert again == first
             if first == 10:
@@ -208,6 +214,48 @@ async def test_a_switch_is_taken_back_at_once_and_the_old_version_answers_as_bef
             back = admin.post("rollback").json()
             assert back["champion"] not in ("", champion)
             assert limit_of(await ask(socket, sound, 3, 2 * len(sound))) == 10
+
+
+LISTENED_TO = encode_message(m.Hello(protocol=m.PROTOCOL, vad="server"))
+A_SECOND = np.zeros(16_000, np.float32)
+
+
+async def pre_roll_ms(socket):
+    """Of the utterance that the server finds next: it tells whose ears have found it."""
+    while True:
+        told = await until(socket, "vad")
+        if told["state"] == "speech":
+            return (told["sample"] - told["start_sample"]) / 16
+
+
+async def test_a_vad_setting_that_is_rolled_out_cuts_what_begins_later_and_nothing_begun_before(
+    house, spoken
+):
+    sound = np.concatenate([A_SECOND, spoken[1], A_SECOND])
+    pieces = list(frames(sound, 0, 0))
+    with administered(house) as (server, admin):
+        async with greeted(server, LISTENED_TO) as socket:
+            for piece in pieces[: len(pieces) // 2]:
+                await socket.send(piece)
+            assert await pre_roll_ms(socket) == 300
+            admin.begin({"switch": True}, {"vad": {"pre_roll_ms": 96}})
+            admin.until("warm")
+            for piece in pieces[len(pieces) // 2 :]:
+                await socket.send(piece)
+            await socket.send(encode_message(m.Flush()))
+            assert (await until(socket, "final"))["utterance"] == 1, "it is not cut in two"
+            for piece in frames(sound, 0, len(sound)):
+                await socket.send(piece)
+            assert await pre_roll_ms(socket) == 96, "what begins later is found by others"
+        async with greeted(server, LISTENED_TO) as socket:
+            for piece in pieces:
+                await socket.send(piece)
+            assert await pre_roll_ms(socket) == 96
+            admin.post("rollback")
+        async with greeted(server, LISTENED_TO) as socket:
+            for piece in pieces:
+                await socket.send(piece)
+            assert await pre_roll_ms(socket) == 300
 
 
 def test_a_version_that_gets_golden_utterances_wrong_meets_nobody(house, broken):

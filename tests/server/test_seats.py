@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from speechsearch.errors import SpeechsearchError
-from speechsearch.pipeline import Answered
+from speechsearch.pipeline import Answered, Heard
 from speechsearch.rollout.router import EVERYBODY_AS_BEFORE, PARTS, Arm, Router, Shares
-from speechsearch.server.seats import Seat, Step
+from speechsearch.server.mirror import Mirrored
+from speechsearch.server.seats import PAUSE_LEAVES_MS, Seat, Step
 from speechsearch.types import Hit, Hypothesis, Result, Utterance
 from speechsearch.wire import messages as m
 from speechsearch.wire.events import Paused, UtteranceEnded
@@ -32,6 +33,10 @@ def result(text="the secret garden", ids=("a", "b")):
     return Result(1, readings, hits, {"decode": 20.0, "queue": 5.0}, "model")
 
 
+def mirrored(*said):
+    return Mirrored(result(*said), 20.0)
+
+
 @dataclass
 class House:
     """Rollouts that only remember what they are told."""
@@ -40,7 +45,7 @@ class House:
     other: object = field(default_factory=lambda: version("challenger"))
     step: Step = STEP
     shares: Shares = EVERYBODY_AS_BEFORE
-    shadow: object = None
+    shadow: object = Mirrored()
     counted: list = field(default_factory=list)
     compared: list = field(default_factory=list)
     failures: list = field(default_factory=list)
@@ -52,6 +57,8 @@ class House:
 
     async def hear(self, pipeline, spoken):
         assert pipeline is self.other.pipeline
+        if isinstance(self.shadow, list):
+            return self.shadow.pop(0)
         if isinstance(self.shadow, Exception):
             raise self.shadow
         return self.shadow
@@ -186,7 +193,7 @@ def test_who_says_it_again_or_types_did_not_get_what_was_asked_for(action):
 
 
 async def test_in_the_shadow_the_champion_answers_and_both_are_compared():
-    seat, house = seated(shares=SHADOWED, shadow=result("the secret agent", ("b", "c")))
+    seat, house = seated(shares=SHADOWED, shadow=mirrored("the secret agent", ("b", "c")))
     assert seat.begin(1).name == "champion"
     answer(seat)
     seat.told(m.Feedback(utterance=1, action="click", hit="b"))
@@ -203,12 +210,37 @@ async def test_in_the_shadow_the_champion_answers_and_both_are_compared():
 
 
 async def test_what_the_shadow_had_no_time_for_counts_for_neither():
-    seat, house = seated(shares=SHADOWED, shadow=None)
+    seat, house = seated(shares=SHADOWED, shadow=Mirrored(None, PAUSE_LEAVES_MS - 1))
     seat.begin(1)
     answer(seat)
     seat.over()
     await asyncio.sleep(0.01)
     assert (house.counted, house.compared) == ([], [])
+
+
+async def test_of_a_shadow_that_was_stopped_late_it_counts_that_it_was_not_done_in_time():
+    stopped = Mirrored(None, PAUSE_LEAVES_MS + 1)
+    seat, house = seated(shares=SHADOWED, shadow=[stopped, mirrored("", ())])
+    for number in (1, 2):
+        seat.begin(number)
+        answer(seat, number)
+    seat.over()
+    await asyncio.sleep(0.01)
+    ((_, _, ours, theirs),) = house.counted
+    assert (ours["overrun"], theirs["overrun"]) == (0.0, 0.5)
+    assert theirs["empty"] == 1.0, "of what was heard only"
+    assert len(house.compared) == 1
+
+
+async def test_in_the_shadow_both_are_measured_by_the_same_utterances():
+    seat, house = seated(shares=SHADOWED, shadow=[Mirrored(), mirrored("", ())])
+    for number, text in ((1, ""), (2, "title a")):
+        seat.begin(number)
+        answer(seat, number, Answered(SOUND, result(text)))
+    seat.over()
+    await asyncio.sleep(0.01)
+    ((_, _, ours, theirs),) = house.counted
+    assert (ours["empty"], theirs["empty"]) == (0.0, 1.0)
 
 
 async def test_a_shadow_that_fails_is_told_and_counts_as_no_utterance():
@@ -220,6 +252,32 @@ async def test_a_shadow_that_fails_is_told_and_counts_as_no_utterance():
     await asyncio.sleep(0.01)
     assert house.failures == [("challenger", error)]
     assert house.counted == []
+
+
+def test_an_answer_says_which_arm_gave_it_whatever_became_of_the_shares_since():
+    seat, house = seated(shares=ALL)
+    challenger, champion = seat.begin(1), house.live.pipeline
+    house.router.shares = Shares()
+    seat.begin(2)
+
+    def by(pipeline, number):
+        return Answered(SOUND, replace(result(), utterance=number), Heard(pipeline, [], []))
+
+    assert seat.arm_of(by(champion, 2)) is Arm.CHAMPION
+    assert seat.arm_of(by(challenger, 1)) is Arm.CHALLENGER
+
+
+def test_an_answer_of_the_champion_instead_of_a_challenger_that_failed_is_the_champions():
+    seat, house = seated(shares=ALL)
+    seat.begin(1)
+    instead = Answered(SOUND, result(), Heard(house.live.pipeline, [], []))
+    assert seat.arm_of(instead) is Arm.CHAMPION
+
+
+def test_in_the_shadow_the_champion_answers_and_says_so():
+    seat, _ = seated(shares=SHADOWED)
+    answered = Answered(SOUND, result(), Heard(seat.begin(1), [], []))
+    assert seat.arm_of(answered) is Arm.CHAMPION
 
 
 def test_an_utterance_without_an_answer_counts_for_nothing():

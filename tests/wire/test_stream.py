@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from speechsearch.wire import messages as m
 from speechsearch.wire.codec import AudioFrame, encode_audio, encode_message, to_pcm
 from speechsearch.wire.events import Left, Paused, Reply, Resumed, UtteranceEnded, Withdrawn
 from speechsearch.wire.server_session import ServerFacts, ServerSession
-from speechsearch.wire.stream import Stream
+from speechsearch.wire.stream import SameEars, Stream
 from tests.vad.test_segmenter import LoudIsSpeech
 
 FACTS = ServerFacts("model@1", 500)
@@ -25,7 +27,8 @@ FRAME = 512
 
 
 def new_stream(limits=None):
-    return Stream(ServerSession(limits), lambda: Segmenter(LoudIsSpeech(), OPTIONS), SHORTEST_MS)
+    ears = SameEars(lambda: Segmenter(LoudIsSpeech(), OPTIONS), SHORTEST_MS)
+    return Stream(ServerSession(limits), ears)
 
 
 def spoken(*spans, length):
@@ -149,12 +152,8 @@ def test_sound_is_heard_no_further_than_the_shortest_hangover_until_the_server_h
 
 def test_the_endpoint_says_how_long_its_sound_had_to_wait():
     now_s = [5.0]
-    stream = Stream(
-        ServerSession(),
-        lambda: Segmenter(LoudIsSpeech(), OPTIONS),
-        SHORTEST_MS,
-        lambda: now_s[0],
-    )
+    ears = SameEars(lambda: Segmenter(LoudIsSpeech(), OPTIONS), SHORTEST_MS)
+    stream = Stream(ServerSession(), ears, lambda: now_s[0])
     stream.receive_audio(frame(spoken((10, 20), length=60)))
     now_s[0] += 0.25
     (endpoint,) = messages(stream.advise(20 * FRAME, 160), m.Endpoint)
@@ -283,3 +282,88 @@ def test_a_new_session_may_begin_anywhere_on_the_time_line():
     assert ready.received == ()
     events = stream.receive_audio(frame(spoken((4, 20), length=20), 1_000_000))
     assert messages(events, m.Vad)[0].sample == 1_000_000 + 4 * FRAME
+
+
+class Ears:
+    """Those that may be exchanged."""
+
+    shortest_hangover_ms = SHORTEST_MS
+
+    def __init__(self):
+        self.change(OPTIONS)
+
+    def change(self, options):
+        self.segmenter = lambda: Segmenter(LoudIsSpeech(), options)
+
+
+SHORT_PRE_ROLL = replace(OPTIONS, pre_roll_ms=32)
+
+
+def heard_by(ears, stream, pieces):
+    """Starts of the utterances; before each piece of sound the options are put in force."""
+    position, starts = 0, []
+    for options, sound in pieces:
+        if options:
+            ears.change(options)
+        for place in range(0, len(sound), FRAME):
+            events = stream.receive_audio(frame(sound[place : place + FRAME], position))
+            position += len(sound[place : place + FRAME])
+            pauses = [event.sample for event in events if isinstance(event, Paused)]
+            for pause in pauses:
+                events += stream.advise(pause, SHORTEST_MS)
+            for event in events:
+                if isinstance(event, UtteranceEnded):
+                    starts.append(event.utterance.start_sample // FRAME)
+                    number = event.utterance.number
+                    stream.session.answered(m.Nothing(utterance=number, why="test"), number)
+    return starts
+
+
+def test_other_ears_take_over_in_a_long_silence_and_not_in_an_utterance():
+    ears = Ears()
+    stream = Stream(ServerSession(), ears)
+    begun, rest = spoken((10, 20), length=15), spoken((10, 20), length=80)[15 * FRAME :]
+    again = spoken((10, 20), length=40)
+    starts = heard_by(ears, stream, [(None, begun), (SHORT_PRE_ROLL, rest), (None, again)])
+    assert starts == [10 - 3, 90 - 1], "three frames of pre-roll, then one"
+
+
+def test_other_ears_wait_while_an_utterance_could_still_reach_back():
+    ears = Ears()
+    stream = Stream(ServerSession(), ears)
+    soon = spoken((10, 20), (40, 50), length=100)
+    starts = heard_by(
+        ears, stream, [(None, soon[: 12 * FRAME]), (SHORT_PRE_ROLL, soon[12 * FRAME :])]
+    )
+    assert starts == [10 - 3, 40 - 3]
+
+
+def test_a_gap_in_the_sound_is_heard_by_other_ears_at_once():
+    ears = Ears()
+    stream = Stream(ServerSession(), ears)
+    stream.receive_audio(frame(spoken(length=5)))
+    stream.receive_text(encode_message(m.Flush()))
+    ears.change(SHORT_PRE_ROLL)
+    stream.receive_audio(frame(spoken((10, 20), length=30), 100 * FRAME))
+    ended = [e for e in stream.advise(120 * FRAME, SHORTEST_MS) if isinstance(e, UtteranceEnded)]
+    assert [event.utterance.start_sample for event in ended] == [109 * FRAME]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(1, 90), st.integers(1, 12)), min_size=1, max_size=5),
+    st.lists(st.integers(0, 300), max_size=5),
+)
+def test_ears_that_hear_alike_may_take_over_at_any_time_and_nothing_changes(spans, changes):
+    position, loud = 4, []
+    for quiet, speech in spans:
+        position += quiet
+        loud.append((position, position + speech))
+        position += speech
+    sound = spoken(*loud, length=position + 12)
+    frames = [sound[place : place + FRAME] for place in range(0, len(sound), FRAME)]
+    ears, same = Ears(), Ears()
+    pieces = [(OPTIONS if n in changes else None, one) for n, one in enumerate(frames)]
+    unchanged = [(None, one) for one in frames]
+    changed = heard_by(ears, Stream(ServerSession(), ears), pieces)
+    assert changed == heard_by(same, Stream(ServerSession(), same), unchanged)
