@@ -16,11 +16,11 @@ class AlarmOptions:
     """Family-wise p; ``bench_drift --part nothing`` counts the alerts without a change."""
 
     warning_p: float = 0.05
-    alert_p: float = 0.01
+    alert_p: float = 0.025
     """How seldom a window strays so far where nothing changed, over all metrics and detectors"""
     clear_p: float = 0.2
     """An alarm is over above it"""
-    checks: int = 2
+    checks: int = 3
     """In a row that must agree, to raise and to clear"""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}

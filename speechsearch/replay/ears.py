@@ -15,7 +15,7 @@ from speechsearch.errors import AudioFileError
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.monitoring.observation import Versions, observe
 from speechsearch.pipeline import Pipeline
-from speechsearch.replay.cache import Outcome, OutcomeCache, digest
+from speechsearch.replay.cache import Outcome, OutcomeCache, code_digest, digest
 from speechsearch.replay.changes import Sounding, vad_label
 from speechsearch.replay.hearing import hear
 from speechsearch.search.embedded import EmbeddedIndex
@@ -57,9 +57,9 @@ class Ears:
             catalogue=f"{index.name}@{titles.hexdigest()[:8]}",
         )
         self._key = digest(
-            titles.hexdigest(), about.version, about.files, settings.detector, settings.vad,
-            settings.turns, settings.asr.decoder, settings.search.mode, settings.search.limit,
-            self._second_name,
+            code_digest(), titles.hexdigest(), about.version, about.files, settings.detector,
+            settings.vad, settings.turns, settings.asr.decoder, settings.search.mode,
+            settings.search.limit, self._second_name,
         )  # fmt: skip
 
     def hear(self, said: Said) -> Outcome:
