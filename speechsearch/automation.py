@@ -10,8 +10,6 @@ client, and the server for the page in the browser.
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -20,6 +18,7 @@ import msgspec
 
 from speechsearch.clock import Clock, monotonic_s
 from speechsearch.config import AutomationOptions, Settings
+from speechsearch.durable import replace_file
 from speechsearch.errors import StateError
 from speechsearch.rollout.degrees import Action, Degree, Ladder, Tally, action
 from speechsearch.wire import messages as m
@@ -75,12 +74,7 @@ class Catalogue:
     def save(self, kept: Kept) -> None:
         """Replace the file as a whole."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.path.with_name(f".{secrets.token_hex(4)}")
-        with aside.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(kept)))
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(self.path)
+        replace_file(self.path, msgspec.json.format(msgspec.json.encode(kept)))
 
     def begin(self) -> Automation:
         """A session at the degree that the catalogue has; raises StateError."""

@@ -1,4 +1,4 @@
-"""``speechsearch alarms``: what is in force, what was; test, silence, acknowledge, export."""
+"""``speechsearch alarms``: what is in force and what was, acts on it, rules, the watch reviewed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
+from speechsearch.cli_alarms_tune import said, span_s, tune
 from speechsearch.cli_shared import ServerOption, output, reports
 from speechsearch.config import load_settings
 from speechsearch.errors import ServerUnavailable, SpeechsearchError
+from speechsearch.monitoring import rules as words
 
 alarms_app = typer.Typer(
-    no_args_is_help=True, help="Alarms of a running server: list, test, silence, ack, rules."
+    no_args_is_help=True,
+    help="Alarms: list, test, silence, ack, rules, review of a running server, tune from history.",
 )
+alarms_app.command("tune")(tune)
 RuleArgument = Annotated[str, typer.Argument(metavar="RULE", help="As `alarms list` names it")]
-UNITS_S = {"m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 @alarms_app.command("list")
@@ -75,11 +79,7 @@ def silence(
 
     Example: speechsearch alarms silence zero_results --for 4h
     """
-    try:
-        seconds = float(span[:-1]) * UNITS_S[span[-1]]
-    except (KeyError, ValueError, IndexError):
-        raise typer.BadParameter(f"{span!r} is no span: 30m, 4h, 2d") from None
-    _ask("POST", "/v1/alarms/silence", server, {"rule": rule, "seconds": seconds})
+    _ask("POST", "/v1/alarms/silence", server, {"rule": rule, "seconds": span_s(span)})
     output.print(f"{rule} is silent for {span}", markup=False)
 
 
@@ -101,12 +101,33 @@ def ack(
 @alarms_app.command()
 @reports
 def rules(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write files for Prometheus there")
+    ] = None,
+    server: ServerOption = "",
 ) -> None:
-    """Write Prometheus rules, Alertmanager routing and a Grafana dashboard, as the settings are.
+    """Every limit in force at a server, and where it comes from.
 
-    Example: speechsearch alarms rules --out monitoring/
+    With --out, Prometheus rules, Alertmanager routing and a Grafana dashboard are written instead,
+    as the settings here are.
+
+    Example: speechsearch alarms rules
     """
+    if out:
+        _write_files(out)
+        return
+    rows = _ask("GET", "/v1/monitoring?span=3600", server)["thresholds"]
+    table = Table("rule", "bad", "warning", "alert", "clear", "over", "least n", "from", box=None)
+    for one in rows:
+        limits = [said(one["series"], one[name]) for name in ("warning", "alert", "clear")]
+        over = words.span(one["window_s"])
+        table.add_row(
+            one["rule"], one["side"], *limits, over, str(one["least"]), escape(one["why"])
+        )
+    output.print(table)
+
+
+def _write_files(out: Path) -> None:
     from speechsearch.monitoring import prometheus_files as files
 
     options = load_settings().monitoring
@@ -119,6 +140,40 @@ def rules(
     for name, text in written.items():
         (out / name).write_text(text)
         output.print(str(out / name), markup=False, soft_wrap=True)
+
+
+@alarms_app.command()
+@reports
+def review(
+    span: Annotated[str, typer.Option("--for", metavar="SPAN", help="So far back: 12h, 30d")] = (
+        "30d"
+    ),
+    server: ServerOption = "",
+) -> None:
+    """The watch itself: which alarms anybody acted on, which series never moved and could go.
+
+    Example: speechsearch alarms review --for 7d
+    """
+    found = _ask("GET", f"/v1/monitoring/review?span={span_s(span):.0f}", server)
+    table = Table("rule", "fired", "alerts", "acted on", "silenced", "lasted", "", box=None)
+    for one in sorted(found["alarms"], key=lambda one: -one["fired"]):
+        if one["fired"]:
+            lasted = "" if one["median_s"] is None else f"{one['median_s'] / 60:.0f} min"
+            counts = [str(one[name]) for name in ("fired", "alerts", "acknowledged", "silenced")]
+            table.add_row(escape(one["rule"]), *counts, lasted, one["verdict"])
+    output.print(table if table.rows else f"no alarm was raised in {span}")
+    quiet = [one["rule"] for one in found["alarms"] if not one["fired"]]
+    output.print(f"never fired: {', '.join(quiet)}", markup=False, soft_wrap=True)
+    for state in ("never moved", "too few to tell", "never measured"):
+        names = [
+            f"{one['name']} ({said(one['name'], one['low'])}, n {one['count']})"
+            if one["count"]
+            else one["name"]
+            for one in found["series"]
+            if one["state"] == state
+        ]
+        if names:
+            output.print(f"{state}: {', '.join(names)}", markup=False, soft_wrap=True)
 
 
 def _ask(method: str, path: str, server: str, body: dict[str, Any] | None = None) -> Any:

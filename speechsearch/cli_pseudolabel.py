@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 
 from speechsearch.cli_shared import errors, output, reports
 from speechsearch.config import load_settings
+from speechsearch.durable import replace_file
 from speechsearch.errors import TableError
 from speechsearch.types import SAMPLE_RATE_HZ
 
@@ -79,13 +81,12 @@ def _hear(
 def _write(out: Path, labels: dict[str, str], rows: Sequence[Recording]) -> None:
     """The rows believed, with their label; whole or not there."""
     columns = list(dict.fromkeys([*rows[0].columns, "transcript", "labels"]))
-    aside = out.with_name(f".{out.name}.part")
-    with aside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            if row.name in labels:
-                path = os.path.relpath(row.path.resolve(), out.parent.resolve())
-                named = {"path": path, "transcript": labels[row.name], "labels": "pseudo"}
-                writer.writerow({**row.columns, **named})
-    aside.replace(out)
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, columns, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        if row.name in labels:
+            path = os.path.relpath(row.path.resolve(), out.parent.resolve())
+            named = {"path": path, "transcript": labels[row.name], "labels": "pseudo"}
+            writer.writerow({**row.columns, **named})
+    replace_file(out, table.getvalue().encode())

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechsearch.cli_shared import Asked, IndexOption, ModelOption, errors, output, reports
+from speechsearch.durable import replace_file
+from speechsearch.errors import ConfigError
+from speechsearch.types import ONE_EAR
 
 if TYPE_CHECKING:
     from speechsearch.config import Settings
@@ -43,6 +46,10 @@ def replay(
     seed: Annotated[int, typer.Option(min=0, help="Shuffles speakers, then rows")] = 0,
     index: IndexOption = "",
     model: ModelOption = "",
+    second_pass: Annotated[
+        str,
+        typer.Option("--second-pass", metavar="off|NAME", help="The ear that writes the text anew"),
+    ] = ONE_EAR,
     json_out: Annotated[
         Path | None, typer.Option("--json", metavar="OUT", help="Write the alarms as JSON")
     ] = None,
@@ -57,16 +64,30 @@ def replay(
     from speechsearch.replay.traffic import Lengths, Tables, arrange
 
     changes = parse_changes(change or [])
+    if json_out and not json_out.parent.is_dir():
+        raise ConfigError(f"there is no folder {json_out.parent}", hint="Make it first")
     tables = Tables(
         read_table(before),
         read_table(after) if after else None,
         read_table(reference) if reference else None,
     )
     traffic = arrange(tables, Lengths(n_before, n_after), changes, seed)
-    replayed = watch(_hear(traffic, Asked(index, model).settings(), changes))
+    if unnamed := sum(not row.columns.get("speaker") for row in tables.rows()):
+        errors.print(
+            f"warning: {unnamed} recordings without a speaker count as one each; "
+            "false alarms come where one person said several",
+            style="yellow", markup=False, soft_wrap=True,
+        )  # fmt: skip
+    replayed = watch(
+        _hear(traffic, Asked(index, model, second_pass=second_pass).settings(), changes)
+    )
     _show(replayed)
     if json_out:
-        json_out.write_text(json.dumps(replayed.report(), indent=1, ensure_ascii=False))
+        report = json.dumps(replayed.report(), indent=1, ensure_ascii=False)
+        try:
+            replace_file(json_out, report.encode())
+        except OSError as error:
+            raise ConfigError(f"{json_out} cannot be written: {error}") from error
 
 
 def _hear(traffic: Traffic, settings: Settings, changes: Changes) -> Observed:

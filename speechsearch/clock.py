@@ -19,12 +19,27 @@ def asleep_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """A named stretch of time, in seconds on whatever clock it was taken from."""
+
+    name: str
+    began_s: float
+    ended_s: float
+
+    def later(self, seconds: float) -> Lap:
+        """The same on a clock that is so much ahead."""
+        return Lap(self.name, self.began_s + seconds, self.ended_s + seconds)
+
+
 @dataclass(slots=True)
 class Stopwatch:
     """Named laps in milliseconds: each ``lap`` measures since the one before; a name may recur."""
 
     clock: Clock = monotonic_s
     laps_ms: dict[str, float] = field(default_factory=dict)
+    laps: list[Lap] = field(default_factory=list)
+    """The same one by one"""
     _last_s: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -35,6 +50,7 @@ class Stopwatch:
         now_s = self.clock()
         elapsed_ms = (now_s - self._last_s) * 1000
         self.laps_ms[name] = self.laps_ms.get(name, 0.0) + elapsed_ms
+        self.laps.append(Lap(name, self._last_s, now_s))
         self._last_s = now_s
         return elapsed_ms
 

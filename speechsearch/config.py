@@ -8,7 +8,7 @@ The file is ``$SPEECHSEARCH_CONFIG``, or ``speechsearch.toml`` in the working fo
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -22,6 +22,8 @@ from pydantic_settings import (
 
 from speechsearch.errors import ConfigError
 from speechsearch.monitoring.options import MonitoringOptions
+from speechsearch.origins import DEFAULT, origins
+from speechsearch.tracing.options import TracingOptions
 from speechsearch.turns import TurnOptions
 from speechsearch.types import BEST_EARS, Decoder, Device, Engine, SearchMode
 from speechsearch.vad.endpointer import EndpointerOptions
@@ -227,6 +229,7 @@ class Settings(BaseSettings):
     asr: AsrOptions = AsrOptions()
     search: SearchOptions = SearchOptions()
     monitoring: MonitoringOptions = MonitoringOptions()
+    tracing: TracingOptions = TracingOptions()
     rollout: RolloutOptions = RolloutOptions()
     automation: AutomationOptions = AutomationOptions()
 
@@ -267,7 +270,7 @@ def config_file() -> Path | None:
 def load_settings(**overrides: Any) -> Settings:
     """Read all sources; raises ConfigError that names the setting at fault."""
     try:
-        return Settings(**overrides)
+        return _with_origins(Settings(**overrides), overrides)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()
@@ -277,3 +280,23 @@ def load_settings(**overrides: Any) -> Settings:
         )
     except ValueError as error:
         raise ConfigError(f"the settings file cannot be read: {error}") from error
+
+
+def _with_origins(settings: Settings, overrides: dict[str, Any]) -> Settings:
+    """Thresholds say where they come from."""
+    options, file = settings.monitoring, config_file()
+    of_rules = origins(("monitoring", "thresholds"), overrides, file)
+    of_slo = origins(("monitoring", "slo"), overrides, file)
+    thresholds = {
+        name: replace(one, why=_why(one.why, of_rules.get(name, "configuration")))
+        for name, one in options.thresholds.items()
+    }
+    slo = replace(options.slo, why=_why(options.slo.why, ", ".join(sorted(set(of_slo.values())))))
+    options = replace(options, thresholds=thresholds, slo=slo)
+    return settings.model_copy(update={"monitoring": options})
+
+
+def _why(said: str, origin: str) -> str:
+    if said == DEFAULT:
+        return origin or DEFAULT
+    return f"{origin}: {said}" if origin else said

@@ -19,7 +19,7 @@ from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import AcousticModel
 from speechsearch.asr.plausible import Judge
 from speechsearch.asr.second_ear import Reheard, check_second_ear
-from speechsearch.clock import Stopwatch
+from speechsearch.clock import Lap, Stopwatch
 from speechsearch.search.ranking import NOTHING, Ranker, Ranking, query_of
 from speechsearch.search.spelling import spellings
 from speechsearch.search.verdict import Verdict
@@ -62,6 +62,13 @@ class Answered:
     result: Result
     heard: Heard | None = None
     """For who hears it again"""
+    laps: tuple[Lap, ...] = ()
+    """What was done for it when, for who traces it"""
+
+    @property
+    def to_rehear(self) -> Heard | None:
+        """What a second ear may hear; nothing where the first heard no words."""
+        return self.heard if self.result.hypotheses else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

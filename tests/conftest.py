@@ -46,6 +46,14 @@ class Fixtures:
         return [one for one in self.recordings if one.kind != "query"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What clients and servers remember is neither taken from the user's home nor left there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def fixtures() -> Fixtures:
     folder = ROOT / "audio_fixtures"

@@ -7,17 +7,37 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "speechsearch"
-FOUNDATION = ("errors", "clock", "numerals", "types")
+FOUNDATION = ("errors", "clock", "durable", "numerals", "types")
 STAGES = ("audio", "vad", "wire", "asr", "search")
 ROLLED_OUT = ("rollout", "automation")
 OUTSIDE = {
     "turns": set(),
     "pipeline": {*STAGES, "turns"},
-    "monitoring": {*STAGES},
-    "config": {*STAGES, "turns", "monitoring"},
+    "tracing": {"__version__"},
+    "origins": set(),
+    "monitoring": {*STAGES, "tracing"},
+    "config": {*STAGES, "turns", "monitoring", "tracing", "origins"},
     "automation": {*STAGES, "config", "rollout"},
-    "client": {*STAGES, "config", "pipeline", "learning", *ROLLED_OUT, "client", "__version__"},
-    "server": {*STAGES, "config", "pipeline", "turns", "monitoring", *ROLLED_OUT, "server"},
+    "client": {
+        *STAGES,
+        "config",
+        "pipeline",
+        "learning",
+        *ROLLED_OUT,
+        "tracing",
+        "client",
+        "__version__",
+    },
+    "server": {
+        *STAGES,
+        "config",
+        "pipeline",
+        "turns",
+        "monitoring",
+        *ROLLED_OUT,
+        "tracing",
+        "server",
+    },
     "learning": {*STAGES},
     "rollout": set(),
     "replay": {*STAGES, "config", "pipeline", "turns", "monitoring", "learning", "server"},
@@ -32,7 +52,8 @@ OUTSIDE = {
     "cli_replay": {*STAGES, "config", "cli_shared", "learning", "monitoring", "replay"},
     "cli_automation": {*STAGES, "automation", "cli_shared"},
     "cli_rollout": {*STAGES, "config", "cli_shared", "server"},
-    "cli_alarms": {*STAGES, "config", "cli_shared", "monitoring"},
+    "cli_alarms": {*STAGES, "config", "cli_shared", "cli_alarms_tune", "monitoring"},
+    "cli_alarms_tune": {*STAGES, "config", "cli_shared", "monitoring"},
     "cli": {
         *STAGES,
         "config",
@@ -55,10 +76,11 @@ OUTSIDE = {
 }
 """What each part outside the stages may import"""
 EXTRAS = {"torch", "torchaudio", "transformers", "safetensors", "onnx", "onnxscript",
-          "ctranslate2", "tokenizers", "moonshine_voice"}  # fmt: skip
+          "ctranslate2", "tokenizers", "moonshine_voice", "opentelemetry"}  # fmt: skip
 NEED_TORCH = {"positioned.py", "halves.py", "torch_engine.py", "convert.py", "export.py",
               "shrink.py", "split.py", "augment.py", "examples.py", "learner.py", "objective.py",
               "state.py", "training.py", "watch.py", "exporting.py"}  # fmt: skip
+NEED_EXTRA = {*NEED_TORCH, "otlp.py"}
 
 
 def part_of(path):
@@ -114,10 +136,10 @@ def test_a_wrong_import_would_be_seen():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_the_base_install_needs_no_extra(path):
-    needs_torch = path.name in NEED_TORCH
+    needs_extra = path.name in NEED_EXTRA
     for name, inside in imports(ast.parse(path.read_text())):
         if name.split(".")[0] in EXTRAS:
-            assert inside or needs_torch, f"{name} is imported where there may be no extra"
+            assert inside or needs_extra, f"{name} is imported where there may be no extra"
 
 
 def test_the_command_starts_without_torch(tmp_path):

@@ -44,10 +44,36 @@ def test_a_quieter_microphone_is_noticed_and_named(replayed):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--change", "gain=loud"], "gain"), (["--before", "none.tsv"], "none.tsv")],
+    [
+        (["--change", "gain=loud"], "gain"),
+        (["--change", "snr=30..5"], "snr=30..5/1000"),
+        (["--change", "vad=webrtc:3", "--change", "vad=silero:0.9"], "vad is changed twice"),
+        (["--change", "catalogue=nowhere"], "there is no index"),
+        (["--before", "none.tsv"], "none.tsv"),
+        (["--json", "nowhere/alarms.json"], "there is no folder nowhere"),
+    ],
 )
 def test_what_cannot_be_is_said(table, arguments, words):
     said = run("replay", "--before", str(table), *arguments)
     assert said.returncode == 1
     assert words in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_a_reference_of_few_speakers_is_refused_before_anything_is_heard(table, fixtures):
+    few = table.parent / "few.tsv"
+    rows = [f"{one.path}\t{n % 2}" for n, one in enumerate(fixtures.queries[:8])]
+    few.write_text("\n".join(["path\tspeaker", *rows]) + "\n")
+    said = run("replay", "--before", str(table), "--reference", str(few))
+    assert said.returncode == 1
+    assert "only 2 speakers" in said.stderr
+
+
+def test_recordings_of_unnamed_speakers_are_warned_of(replayed):
+    assert "8 recordings without a speaker" in replayed[0].stderr
+
+
+def test_an_ear_that_nobody_has_is_refused(table):
+    said = run("replay", "--before", str(table), "--second-pass", "bat", "--n-before", "40")
+    assert said.returncode == 1
+    assert "there is no second ear 'bat'" in said.stderr

@@ -8,7 +8,9 @@ each seed: 150 utterances as they were, then 200 (the ramp: 1000) changed.
 - nothing: grown-ups alone, each utterance once: how often there is any alert
 - children: from the change on children speak
 - band, quiet, clipped: 300 to 3400 Hz alone, 20 dB less, a tenth of the samples cut off flat
-- vad: Silero takes for speech only what it holds for speech with 99 %, instead of 50 %
+- vad-0.9, vad-0.99: Silero takes for speech what it holds for speech with 90 or 99 %, not with 50
+- vad-webrtc: WebRTC at its most aggressive instead of Silero
+- vad-quiet, vad-quiet-webrtc: the same two where all traffic, the reference too, is 30 dB quieter
 - catalogue: every third sentence that is asked for is gone
 - noise: a ramp of pink noise from 30 to 5 dB, beside the share of answers that are right
 
@@ -25,7 +27,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,7 @@ from evaluating import DATA, spoken_sentences
 
 from speechsearch.config import Settings, cache_dir, load_settings
 from speechsearch.learning.table import Recording, read_table
-from speechsearch.replay.cache import OutcomeCache
+from speechsearch.replay.cache import Outcome, OutcomeCache
 from speechsearch.replay.changes import parse_changes
 from speechsearch.replay.run import BothEars, Observed, Replayed, hear_all, replay
 from speechsearch.replay.traffic import Lengths, Tables, Traffic, arrange
@@ -43,7 +45,7 @@ from speechsearch.search.embedded import build_index
 from speechsearch.types import Entry
 
 NULLS = 200
-REPLAYS = 10
+REPLAYS = 20
 LENGTHS = Lengths(150, 200)
 RAMP = Lengths(150, 1000)
 FALLEN = 0.8
@@ -52,8 +54,14 @@ RECALL_OVER = 200
 """Utterances over which recall is taken"""
 CHANGES = {
     "band": "band=300-3400", "quiet": "gain=-20", "clipped": "clip=0.1",
-    "vad": "vad=silero:0.99", "catalogue": "catalogue={catalogue}",
+    "vad-0.9": "vad=silero:0.9", "vad-0.99": "vad=silero:0.99", "vad-webrtc": "vad=webrtc:3",
+    "vad-quiet": "vad=silero:0.99", "vad-quiet-webrtc": "vad=webrtc:3",
+    "catalogue": "catalogue={catalogue}",
 }  # fmt: skip
+ALWAYS = {"vad-quiet": "gain=-30", "vad-quiet-webrtc": "gain=-30"}
+"""How all traffic of a part sounds, before the change too"""
+RAMPS = 3
+"""Replays of the ramp: each hears a thousand recordings anew"""
 PARTS = ("children", *CHANGES, "noise", "nothing")
 
 
@@ -78,13 +86,26 @@ class Bench:
         lengths: Lengths,
         change: str = "",
         after: Sequence[Recording] | None = None,
+        always: str = "",
     ) -> tuple[Traffic, Observed]:
-        """Traffic of a seed, heard."""
+        """Traffic of a seed, heard; ``always`` is how all of it sounds."""
         changes = parse_changes([change.format(catalogue=self.lesser)] if change else [])
         if change not in self.ears:
             self.ears[change] = BothEars.of(self.settings, changes, self.cache)
         traffic = arrange(Tables(self.grown, after), lengths, changes, seed)
+        if always:
+            traffic = sounding(traffic, always)
         return traffic, hear_all(traffic, self.ears[change])
+
+
+def sounding(traffic: Traffic, change: str) -> Traffic:
+    """All of the traffic, the reference too, with a change of the sound."""
+    sound = tuple(one.at(0) for one in parse_changes([change]).sound)
+    reference, before, after = (
+        tuple(replace(said, sound=(*sound, *said.sound)) for said in part)
+        for part in (traffic.reference, traffic.before, traffic.after)
+    )
+    return Traffic(reference, before, after)
 
 
 def of_age(rows: Sequence[Recording], fits: Callable[[int], bool]) -> list[Recording]:
@@ -92,14 +113,25 @@ def of_age(rows: Sequence[Recording], fits: Callable[[int], bool]) -> list[Recor
     return [row for row in rows if row.columns.get("age") and fits(int(row.columns["age"]))]
 
 
-def delays(bench: Bench, change: str, after: Sequence[Recording] | None) -> dict[str, Any]:
+def delays(
+    bench: Bench, change: str, after: Sequence[Recording] | None = None, always: str = ""
+) -> dict[str, Any]:
     """When, and as what, a change is noticed: of some replays."""
-    reports = [
-        replay(bench.observed(seed, LENGTHS, change, after)[1]).report()
-        for seed in range(bench.replays)
-    ]
-    return {"replays": reports, "first_alert": [first(one, "alert") for one in reports],
-            "first_alarm": [first(one) for one in reports]}  # fmt: skip
+    reports, empty = [], []
+    for seed in range(bench.replays):
+        observed = bench.observed(seed, LENGTHS, change, after, always)[1]
+        reports.append(replay(observed).report())
+        empty.append([_empty(part) for part in (observed.before, observed.after)])
+    return {
+        "empty_transcripts_before_and_after": np.mean(empty, axis=0).tolist(),
+        "replays": reports,
+        "first_alert": [first(one, "alert") for one in reports],
+        "first_alarm": [first(one) for one in reports],
+    }
+
+
+def _empty(part: Sequence[Outcome]) -> float:
+    return float(np.mean([one.observation.null_transcript for one in part]))
 
 
 def first(report: dict[str, Any], severity: str = "") -> int | None:
@@ -154,19 +186,21 @@ def noise(bench: Bench, seed: int) -> dict[str, Any]:
     }
 
 
-def measured(bench: Bench, parts: Sequence[str], nulls: int) -> dict[str, Any]:
-    """Each part's figures."""
-    report: dict[str, Any] = {}
+def measured(bench: Bench, parts: Sequence[str], nulls: int, keep: Path | None) -> dict[str, Any]:
+    """Each part's figures, beside those of other parts that the file holds."""
+    report: dict[str, Any] = json.loads(keep.read_text()) if keep and keep.exists() else {}
     for part in parts:
         if part == "nothing":
             report[part] = nothing(bench, nulls)
         elif part == "noise":
-            report[part] = noise(bench, 0)
+            report[part] = [noise(bench, seed) for seed in range(min(RAMPS, bench.replays))]
         elif part == "children":
             report[part] = delays(bench, "", bench.children)
         else:
-            report[part] = delays(bench, CHANGES[part], None)
+            report[part] = delays(bench, CHANGES[part], always=ALWAYS.get(part, ""))
         show(part, report[part])
+        if keep:
+            keep.write_text(json.dumps(report, indent=1))
     return report
 
 
@@ -188,7 +222,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=DATA / "phrases.tsv")
     parser.add_argument("--nulls", type=int, default=NULLS, help="replays in which nothing changes")
     parser.add_argument("--replays", type=int, default=REPLAYS, help="of each change")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="parts that it holds already stay")
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     rows = read_table(arguments.table)
@@ -197,12 +231,10 @@ def main() -> None:
         OutcomeCache(cache_dir() / "replay.sqlite") as cache,
     ):
         index, lesser = catalogues(rows, Path(folder))
-        settings = load_settings(search={"index": str(index)})
+        settings = load_settings(search={"index": str(index)}, asr={"second_pass": "off"})
         grown, children = (of_age(rows, fits) for fits in (lambda a: a >= 16, lambda a: a < 12))
         bench = Bench(settings, cache, grown, children, lesser, replays=arguments.replays)
-        report = measured(bench, arguments.part or PARTS, arguments.nulls)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1))
+        report = measured(bench, arguments.part or PARTS, arguments.nulls, arguments.json)
     if arguments.picture:
         draw(report, arguments.picture)
 

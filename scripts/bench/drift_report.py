@@ -10,7 +10,7 @@ ROWS = 6
 COLOURS = {"alert": "tab:red", "warning": "tab:orange"}
 
 
-def show(part: str, figures: Mapping[str, Any]) -> None:
+def show(part: str, figures: Any) -> None:
     """One part, as it is done."""
     if part == "nothing":
         share = figures["with_an_alert"] / figures["replays"]
@@ -20,15 +20,20 @@ def show(part: str, figures: Mapping[str, Any]) -> None:
             f"{figures['with_any_alarm']} with any alarm; {figures['alerts_by_metric']}"
         )
     elif part == "noise":
-        print(
-            f"noise: recall@1 {figures['recall_at_1_before']:.1%} before, "
-            f"{figures['recall_at_1_last']:.1%} at the end, fallen by a fifth at "
-            f"{figures['recall_fallen_by_a_fifth_at']}; first alert at {figures['first_alert']}"
-        )
-        _show_alarms(figures["replay"]["alarms"])
+        for ramp in figures:
+            print(
+                f"noise: recall@1 {ramp['recall_at_1_before']:.1%} before, "
+                f"{ramp['recall_at_1_last']:.1%} at the end, fallen by a fifth at "
+                f"{ramp['recall_fallen_by_a_fifth_at']}; first alert at {ramp['first_alert']}"
+            )
+        _show_alarms(figures[0]["replay"]["alarms"])
     else:
         found = sorted(-1 if one is None else one for one in figures["first_alert"])
-        print(f"{part}: first alerts at {found}, any alarm at {figures['first_alarm']}")
+        empty = " and ".join(f"{one:.1%}" for one in figures["empty_transcripts_before_and_after"])
+        print(
+            f"{part}: first alerts at {found}, any alarm at {figures['first_alarm']}; "
+            f"empty transcripts {empty}"
+        )
         _show_alarms(figures["replays"][0]["alarms"])
 
 
@@ -56,7 +61,7 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     left.set_xlabel("utterances since the change")
     left.set_title(_said_of_nothing(report))
     if "noise" in report:
-        _draw_ramp(right, report["noise"])
+        _draw_ramp(right, report["noise"][0])
     figure.tight_layout()
     figure.savefig(path, dpi=120)
 

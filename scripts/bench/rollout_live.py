@@ -73,10 +73,11 @@ PLAN: dict[str, Any] = {
 }
 
 WORDS = [msgspec.to_builtins(one) for one in SHADOW_METRICS if one.name == "word_errors"]
+FEW_STEPS = {**PLAN, "canary_shares": [PARTS * p // 100 for p in (25, 50, 100)]}
 PLANS: dict[str, dict[str, Any]] = {
     "subtle": {**PLAN, "shadow": {**PLAN["shadow"], "metrics": WORDS, "alpha": 0.05}},
-    "twin": {**PLAN, "canary_shares": [PARTS * p // 100 for p in (25, 50, 100)]},
-    "better": {**PLAN, "canary_shares": [PARTS * p // 100 for p in (25, 50, 100)]},
+    "twin": FEW_STEPS,
+    "better": FEW_STEPS,
 }
 """``subtle`` is asked about its word errors alone, by the default margin and at 5 %: half of the
 sessions tell it"""

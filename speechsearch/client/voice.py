@@ -18,7 +18,8 @@ from speechsearch import __version__
 from speechsearch.audio.source import Block, Source, SourceNotice
 from speechsearch.client.connection import Connection, ConnectionState, GivenUp
 from speechsearch.client.reporting import Reporter, Totals
-from speechsearch.clock import Clock, monotonic_s
+from speechsearch.client.traces import ClientTraces
+from speechsearch.clock import Clock, Lap, monotonic_s
 from speechsearch.types import SAMPLE_RATE_HZ, Chunk
 from speechsearch.vad import endpointer as vad
 from speechsearch.vad.segmenter import Segmenter
@@ -109,6 +110,7 @@ VoiceEvent = (
 @dataclass(slots=True)
 class _Spoken:
     end_sample: int
+    began_s: float
     t0_s: float
     t1_s: float
 
@@ -126,6 +128,7 @@ class Voice:
     """False where the source says when something said is over: a pause never is"""
     muted: bool = False
     clock: Clock = monotonic_s
+    traces: ClientTraces = field(default_factory=ClientTraces.none)
     captured_samples: int = 0
     _sent_samples: int = 0
     _reporter: Reporter = field(init=False)
@@ -134,6 +137,7 @@ class Voice:
     _revisable: dict[int, Answer] = field(default_factory=dict)
     _advised: asyncio.Event = field(default_factory=asyncio.Event)
     _heard_at_s: float = 0.0
+    _began_s: float = 0.0
     _let_go_s: float = 0.0
     _cancelled: bool = False
 
@@ -220,17 +224,23 @@ class Voice:
     def _submit(self, event: vad.Event | Chunk) -> None:
         if isinstance(event, vad.SpeechStart):
             self._cancelled = False
+            self._began_s = self._heard_s(event.start_sample)
         if self._cancelled:
             return
         self.connection.submit(event)
         if isinstance(event, Chunk):
             self._sent_samples += len(event.samples)
         if isinstance(event, vad.SpeechEnd):
-            behind_s = (self.captured_samples - event.end_sample) / SAMPLE_RATE_HZ
-            t0_s = max(self._heard_at_s - behind_s, 0.0 if self.pauses_end else self._let_go_s)
-            self._spoken[self.connection.utterance] = _Spoken(event.end_sample, t0_s, self.clock())
+            t0_s = max(self._heard_s(event.end_sample), 0.0 if self.pauses_end else self._let_go_s)
+            self._spoken[self.connection.utterance] = _Spoken(
+                event.end_sample, self._began_s, t0_s, self.clock()
+            )
         if not isinstance(event, Chunk):
             self._events.put_nowait(event)
+
+    def _heard_s(self, sample: int) -> float:
+        """When a sample of the time line was captured."""
+        return self._heard_at_s - (self.captured_samples - sample) / SAMPLE_RATE_HZ
 
     async def _advice(self) -> None:
         """Wait until the server has said how long this pause may last, so that a source faster
@@ -261,12 +271,14 @@ class Voice:
                 )
                 self._events.put_nowait(answer)
                 self._report(answer)
+                self._trace(answer, spoken.began_s)
                 if not answer.is_last:
                     self._revisable[number] = answer
             if isinstance(event, m.Revised) and number in self._revisable:
                 answer = self._revisable.pop(number).revised(event, self.clock())
                 self._events.put_nowait(Revision(answer))
             if isinstance(event, m.Ready):
+                self.traces.session = event.session
                 self._tell(self._reporter.connected(event, self._microphone))
 
     @property
@@ -281,6 +293,15 @@ class Voice:
         self._tell(
             self._reporter.answered(answer.utterance, answer.timings_ms, self._microphone, totals)
         )
+
+    def _trace(self, answer: Answer, began_s: float) -> None:
+        laps = (
+            Lap("capture", min(began_s, answer.t0_s), answer.t0_s),
+            Lap("endpoint", answer.t0_s, answer.t1_s),
+            Lap("answer", answer.t1_s, answer.t3_s),
+        )
+        error = answer.message.code if isinstance(answer.message, m.Error) else ""
+        self.traces.answered(answer.utterance, laps, error)
 
     def _tell(self, report: m.Report | None) -> None:
         if report is not None:

@@ -13,8 +13,10 @@ from speechsearch.audio.player import Player, read_audio
 from speechsearch.audio.samples import mono_16k
 from speechsearch.audio.source import Source
 from speechsearch.client.connection import Connection
+from speechsearch.client.traces import ClientTraces
 from speechsearch.client.voice import Voice
 from speechsearch.config import Settings
+from speechsearch.tracing.export import traces_of
 from speechsearch.vad.build import build_detector
 from speechsearch.vad.detector import Detector
 from speechsearch.vad.endpointer import EndpointerOptions
@@ -49,12 +51,15 @@ def live_voice(
     """A person who speaks now; with ``hold`` the source, not a pause, ends what is said."""
     options = held(settings.vad) if hold else settings.vad
     segmenter = Segmenter(detector_of(settings), options)
-    return Voice(source, segmenter, connection, pauses_end=not hold)
+    traces = ClientTraces(traces_of(settings.tracing))
+    return Voice(source, segmenter, connection, pauses_end=not hold, traces=traces)
 
 
 def recorded_voice(source: Source, connection: Connection, settings: Settings) -> Voice:
     """A recording, which can wait when the server is behind."""
-    return Voice(source, Segmenter(detector_of(settings), settings.vad), connection, live=False)
+    segmenter = Segmenter(detector_of(settings), settings.vad)
+    traces = ClientTraces(traces_of(settings.tracing))
+    return Voice(source, segmenter, connection, live=False, traces=traces)
 
 
 def held(options: EndpointerOptions) -> EndpointerOptions:

@@ -16,11 +16,11 @@ class AlarmOptions:
     """Family-wise p; ``bench_drift --part nothing`` counts the alerts without a change."""
 
     warning_p: float = 0.05
-    alert_p: float = 0.01
+    alert_p: float = 0.025
     """How seldom a window strays so far where nothing changed, over all metrics and detectors"""
     clear_p: float = 0.2
     """An alarm is over above it"""
-    checks: int = 2
+    checks: int = 3
     """In a row that must agree, to raise and to clear"""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -69,13 +69,22 @@ class Hysteresis:
         self.severity: Severity | None = None
         """In force"""
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether checks enough, the newest, agree that nothing is wrong."""
+        return self._cleared >= self._options.checks
+
+    def put_in_force(self, severity: Severity) -> None:
+        """Something other than a check has raised it."""
+        self.severity, self._cleared = severity, 0
+
     def check(self, p: float) -> Severity | None:
         """Take a check's p in; the severity where one is raised now."""
         options = self._options
         self._warned = self._warned + 1 if p <= options.warning_p else 0
         self._alerted = self._alerted + 1 if p <= options.alert_p else 0
         self._cleared = self._cleared + 1 if p > options.clear_p else 0
-        if self._cleared >= options.checks:
+        if self.is_calm:
             self.severity = None
         if self._alerted >= options.checks and self.severity != "alert":
             self.severity = "alert"

@@ -6,6 +6,7 @@ shows but tells nobody.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from speechsearch.monitoring.alarms import RUNBOOK, Alarm, Severity
 from speechsearch.monitoring.rules import Check
 
 MOST_SILENCE_S = 30 * 24 * 3600.0
-TEST = "test"
+TEST, DRIFT = "test", "drift_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,21 @@ class Book:
 
     def drifted(self, alarm: Alarm, now_s: float) -> Entry | None:
         """The entry that an alarm of the drift monitor raises or worsens."""
-        rule = f"drift_{alarm.metric}"
+        rule = f"{DRIFT}{alarm.metric}"
         before = self.in_force.get(rule)
         if before and before.severity in ("alert", alarm.severity):
             return None
         return self._raise(rule, alarm, now_s)
+
+    def calmed(self, metrics: Set[str] | None, now_s: float) -> list[Entry]:
+        """The drift alarms that end: of these metrics, or for None of all."""
+        over = [
+            entry.rule
+            for entry in self.in_force.values()
+            if entry.rule == f"{DRIFT}{entry.metric}"
+            and (metrics is None or entry.metric in metrics)
+        ]
+        return [entry for rule in over if (entry := self.clear(rule, now_s))]
 
     def test(self, now_s: float) -> Entry:
         """An alarm that says that alarms arrive."""

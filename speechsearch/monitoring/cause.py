@@ -75,8 +75,14 @@ def attribute(
     moved: Mapping[str, int],
     changes: Sequence[VersionChange],
     history: History,
+    known: VersionChange | None = None,
 ) -> Cause:
-    """``moved``: metrics that have moved too, and since which utterance."""
+    """``moved``: metrics that have moved too, and since which utterance.
+
+    ``known``: the change after which the same sessions were seen to be other than before.
+    """
+    if known:
+        return Cause(CHANGED_AT[known.what], _because_of(known, metric, moved, history))
     about = BY_NAME[metric]
     for change in reversed(changes):
         stage = CHANGED_AT[change.what]
@@ -117,16 +123,23 @@ def _because_of(
 
 
 def _suffered(change: VersionChange, metric: str, history: History) -> str:
-    """What fails more often further down the path since then."""
+    """What fails further down the path since then; where nothing does, that it does not."""
     stage = STAGES.index(BY_NAME[metric].stage)
-    for failure in FAILURES:
+    further = [one for one in FAILURES if STAGES.index(BY_NAME[one].stage) > stage]
+    for failure in further:
         before, after = history.around(change.at, failure)
-        if (
-            STAGES.index(BY_NAME[failure].stage) > stage
-            and after - before >= BY_NAME[failure].least
-        ):
+        if after - before >= BY_NAME[failure].least:
             return f"; {_said(failure, before, after)} after it"
+    if further and np.isfinite(after := history.around(change.at, further[0])[1]):
+        return f"; {BY_NAME[further[0]].words} are {100 * after:.3g} % after it"
     return ""
+
+
+def newest_above(metric: str, changes: Sequence[VersionChange]) -> VersionChange | None:
+    """Of changes in the order of the path, the last one that lies above the metric or with it."""
+    stage = STAGES.index(BY_NAME[metric].stage)
+    above = [one for one in changes if STAGES.index(CHANGED_AT[one.what]) <= stage]
+    return above[-1] if above else None
 
 
 def _versus_reference(metric: str, history: History) -> str:

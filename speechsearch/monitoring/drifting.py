@@ -79,6 +79,11 @@ class Drift:
             del self._collected[: self._options.freeze]  # few people speak much: the newest count
         return []
 
+    @property
+    def calm(self) -> frozenset[str]:
+        """Metrics whose alarms are over."""
+        return self._monitor.calm if self._monitor else frozenset()
+
     def state(self) -> dict[str, Any]:
         """For the dashboard: how far each feature lies from the reference."""
         if self.reference is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from prometheus_client import (
     CollectorRegistry,
@@ -20,18 +21,26 @@ KNOWN_VAD = re.compile(r"(silero|webrtc|client):[0-9.:]{1,8}")
 """What a client may call its detector in a label; anything else is ``other``"""
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Which versions a value is of."""
+
+    model: str
+    arm: str
+    vad: str
+
+
 class Exposition:
     """One metric for each series: a histogram of times, a counter of totals, sum and count else."""
 
-    def __init__(self, registry: CollectorRegistry, model: str, arm: str = "champion") -> None:
-        self._labels = (model, arm)
+    def __init__(self, registry: CollectorRegistry) -> None:
         self._metrics = {one.name: _metric(one, registry) for one in SERIES}
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 
-    def add(self, name: str, value: float, vad: str) -> None:
+    def add(self, name: str, value: float, labels: Labels) -> None:
         """A value of a series, in the series' unit."""
-        metric = self._metrics[name].labels(*self._labels, vad_label(vad))
+        metric = self._metrics[name].labels(labels.model, labels.arm, vad_label(labels.vad))
         scaled = BY_NAME[name].based(value)
         if isinstance(metric, Counter):
             metric.inc(scaled)

@@ -36,12 +36,17 @@ MOST_ROWS = 400_000
 
 
 class History:
-    """Points and notes (alarms, utterances, silences); ``folder`` None keeps them in memory."""
+    """Points and notes (alarms, utterances, silences); ``folder`` None keeps them in memory.
 
-    def __init__(self, folder: Path | None) -> None:
-        self._lock = None if folder is None else _locked(folder)
+    With ``writes`` off it is what a server left in a folder, or writes there at this moment.
+    """
+
+    def __init__(self, folder: Path | None, *, writes: bool = True) -> None:
+        """Raises ConfigError, FolderInUse."""
+        self._lock = _locked(folder) if folder and writes else None
         try:
-            self._base = _open(":memory:" if folder is None else str(folder / "history.sqlite"))
+            path = folder / "history.sqlite" if folder else None
+            self._base = _open(str(path or ":memory:")) if writes or not path else _read(path)
         except ConfigError:
             self._unlock()
             raise
@@ -63,6 +68,10 @@ class History:
     def minutes(self, since_s: float, now_s: float) -> list[Point]:
         """The finest that is known from an instant on."""
         return self._points(TIERS[0].step_s, since_s, now_s, None)
+
+    def hours(self, since_s: float, until_s: float) -> list[Point]:
+        """The coarsest that is known of a time."""
+        return self._points(HOUR_S, since_s, until_s, None)
 
     def tidy(self, now_s: float) -> None:
         """Roll whole hours up, forget what is too old or too much; mostly nothing is to do."""
@@ -167,6 +176,26 @@ def _open(where: str) -> sqlite3.Connection:
             f"the history {where} cannot be used: {error}",
             hint="Move it away: a new one is begun",
         ) from error
+    except ConfigError:
+        base.close()
+        raise
+    return base
+
+
+def _read(path: Path) -> sqlite3.Connection:
+    """The file, as it is; raises ConfigError where there is none."""
+    if not path.is_file():
+        raise ConfigError(
+            f"{path.parent} holds no history",
+            hint="speechsearch serve keeps one; --folder names another place",
+        )
+    base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    try:
+        _check_version(base, str(path))
+        base.execute("SELECT 1 FROM points LIMIT 1")
+    except sqlite3.DatabaseError as error:
+        base.close()
+        raise ConfigError(f"the history {path} cannot be used: {error}") from error
     except ConfigError:
         base.close()
         raise

@@ -114,6 +114,12 @@ class Metrics:
             ("action", "model"),
             registry=self.registry,
         )
+        self._spans = Counter(
+            "speechsearch_spans",
+            "Spans for OpenTelemetry: exported, or dropped where the collector did not take them",
+            ("outcome",),
+            registry=self.registry,
+        )
         self.connections = Gauge(
             "speechsearch_connections", "Open websockets", registry=self.registry
         )
@@ -189,6 +195,10 @@ class Metrics:
     def told(self, action: str) -> None:
         """A person did something with an answer."""
         self._feedback.labels(action, self._model).inc()
+
+    def traced(self, outcome: str, spans: int) -> None:
+        """So many spans were ``exported`` or ``dropped``; from any thread."""
+        self._spans.labels(outcome).inc(spans)
 
     def exposition(self) -> bytes:
         """The Prometheus text format."""

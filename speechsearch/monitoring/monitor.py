@@ -1,7 +1,8 @@
 """Drift from a stream of observations: windows against the reference, sudden change, alarms.
 
-    observation ─► windows of 100 and 500, every 10 ─┐
-                └► Page-Hinkley, each one ───────────┴─► hysteresis ─► cause ─► alarm
+    observation ─► windows of 100, 150 and 500, every 10 ─────────┐
+                ├► after a new version: sessions before and since ┼─► hysteresis ─► cause ─► alarm
+                └► Page-Hinkley, each one ────────────────────────┘
 
     reference = ReferenceProfile.of(first_thousand)  # frozen with the model: .save(), .load()
     monitor = Monitor(reference)
@@ -22,11 +23,18 @@ import numpy as np
 
 from speechsearch.errors import ConfigError
 from speechsearch.monitoring.alarms import Alarm, AlarmOptions, Hysteresis, Severity
-from speechsearch.monitoring.cause import History, VersionChange, attribute
-from speechsearch.monitoring.distances import Floats
-from speechsearch.monitoring.observation import METRICS, Observation, Versions
+from speechsearch.monitoring.cause import (
+    CHANGED_AT,
+    History,
+    VersionChange,
+    attribute,
+    newest_above,
+)
+from speechsearch.monitoring.distances import Floats, Ints
+from speechsearch.monitoring.observation import METRICS, STAGES, Observation, Versions
 from speechsearch.monitoring.permutation import PermutationOptions, WindowTest
 from speechsearch.monitoring.reference import ReferenceProfile
+from speechsearch.monitoring.since import SinceOptions, since_p
 from speechsearch.monitoring.sudden import PageHinkley, threshold
 
 MOST_DEVIATIONS = 4.0
@@ -39,12 +47,15 @@ LEAST_DEVIATION = 0.02
 class MonitorOptions:
     """What is watched how often."""
 
-    windows: tuple[int, ...] = (100, 500)
+    windows: tuple[int, ...] = (100, 150, 500)
+    """The newest utterances; windows within one another hardly err apart, so that the least p of
+    them counts as it is: ``bench_drift --part nothing`` says how often all of it errs"""
     every: int = 10
     """Utterances between two looks at the windows"""
     false_alarms: float = 0.02
     """Share of streams of 1000 utterances in which Page-Hinkley may fire without a change"""
     test: PermutationOptions = field(default_factory=PermutationOptions)
+    since: SinceOptions = field(default_factory=SinceOptions)
     alarms: AlarmOptions = field(default_factory=AlarmOptions)
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -79,6 +90,8 @@ class Monitor:
         self._states: dict[str, Hysteresis] = {}
         self._moved: dict[str, int] = {}
         self._changes: list[VersionChange] = []
+        self._known: dict[str, VersionChange] = {}
+        """Which change a metric was seen to follow, in the sessions that were there before it"""
         self._versions: Versions = reference.versions
         self.count = 0
         """Observations taken in"""
@@ -97,6 +110,11 @@ class Monitor:
             raised |= self._windows()
         return [self._alarm(metric, severity) for metric, severity in raised.items()]
 
+    @property
+    def calm(self) -> frozenset[str]:
+        """Metrics that the newest looks find as the reference has them: their alarms are over."""
+        return frozenset(name for name, state in self._states.items() if state.is_calm)
+
     def _sudden(self, values: Floats) -> dict[str, Severity]:
         raised: dict[str, Severity] = {}
         standard = self._standard(values[None, :])[0]
@@ -114,22 +132,18 @@ class Monitor:
         state = self._state(metric)
         if state.severity in ("alert", severity):
             return False
-        state.severity = severity
+        state.put_in_force(severity)
         return True
 
     def _windows(self) -> dict[str, Severity]:
-        least: dict[str, float] = {}
-        full = [size for size in self._options.windows if self.count >= size]
-        for size in full:
-            window = list(self._recent)[-size:]
-            names = np.unique([one.session for one in window], return_inverse=True)[1]
-            for found in self._test.compare(
-                np.array([one.values for one in window]),
-                np.array([one.pooled for one in window], np.float64),
-                names.astype(np.int64),
+        """By windows against the reference, and by sessions before and since a change."""
+        least, since = self._against_reference(), self._since()
+        for metric, p in since.items():
+            if p <= self._options.alarms.warning_p and (
+                known := newest_above(metric, self._newest_changes())
             ):
-                p = min(1.0, found.p * len(full))
-                least[found.metric] = min(p, least.get(found.metric, 1.0))
+                self._known[metric] = known
+            least[metric] = min(p, least.get(metric, 1.0))
         raised: dict[str, Severity] = {}
         for metric, p in least.items():
             if p <= self._options.alarms.warning_p:
@@ -140,7 +154,39 @@ class Monitor:
                 raised[metric] = severity
             elif p > self._options.alarms.clear_p and state.severity is None:
                 self._moved.pop(metric, None)
+                self._known.pop(metric, None)
         return raised
+
+    def _against_reference(self) -> dict[str, float]:
+        """The least p of each metric in any window that is full."""
+        least: dict[str, float] = {}
+        for size in (one for one in self._options.windows if self.count >= one):
+            window = list(self._recent)[-size:]
+            for found in self._test.compare(
+                np.array([one.values for one in window]),
+                np.array([one.pooled for one in window], np.float64),
+                _numbered(window),
+            ):
+                least[found.metric] = min(found.p, least.get(found.metric, 1.0))
+        return least
+
+    def _since(self) -> dict[str, float]:
+        """p of each metric from the stage of the newest change on; empty where none is new."""
+        newest = self._newest_changes()
+        if not newest or self.count - newest[0].at > self._options.since.horizon:
+            return {}
+        earlier = max((one.at for one in self._changes if one.at < newest[0].at), default=0)
+        rows = list(self._recent)[-(self.count - earlier) :]
+        after = np.arange(len(rows)) >= len(rows) - (self.count - newest[0].at)
+        first = STAGES.index(CHANGED_AT[newest[0].what])
+        below = [n for n, one in enumerate(METRICS) if STAGES.index(one.stage) >= first]
+        values = np.array([one.values for one in rows])[:, below]
+        metrics = [METRICS[n] for n in below]
+        return since_p(values, _numbered(rows), after, metrics, self._options.since)
+
+    def _newest_changes(self) -> list[VersionChange]:
+        """Those that came last, at one utterance, in the order of the path."""
+        return [one for one in self._changes if one.at == self._changes[-1].at]
 
     def _state(self, metric: str) -> Hysteresis:
         return self._states.setdefault(metric, Hysteresis(self._options.alarms))
@@ -148,7 +194,7 @@ class Monitor:
     def _alarm(self, metric: str, severity: Severity) -> Alarm:
         moved = {metric: self.count, **self._moved}
         history = History(self._means, np.array([one.values for one in self._recent]), self.count)
-        cause = attribute(metric, moved, self._changes, history)
+        cause = attribute(metric, moved, self._changes, history, self._known.get(metric))
         return Alarm(self.count, metric, cause.stage, cause.words, severity)
 
     def _standard(self, values: Floats) -> Floats:
@@ -156,6 +202,11 @@ class Monitor:
         places = (values - self._means) / self._scales
         standard: Floats = np.clip(np.nan_to_num(places), -MOST_DEVIATIONS, MOST_DEVIATIONS)
         return standard
+
+
+def _numbered(rows: list[_Row]) -> Ints:
+    """Their sessions, from 0."""
+    return np.unique([one.session for one in rows], return_inverse=True)[1].astype(np.int64)
 
 
 def _mean(column: Floats) -> float:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from speechsearch.errors import ConfigError
 from speechsearch.monitoring.drifting import DriftOptions
 from speechsearch.monitoring.journey import JourneyOptions
-from speechsearch.monitoring.rules import THRESHOLDS, SloOptions, Threshold
+from speechsearch.monitoring.rules import THRESHOLDS, SloOptions, Threshold, in_words
 from speechsearch.monitoring.sinks import SinkOptions
 
 
@@ -53,3 +53,9 @@ class MonitoringOptions:
             for name, one in self.thresholds.items()
         }
         return {**THRESHOLDS, **own}
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Every limit that is judged by, as a table shows it."""
+        own = [{"rule": name, "series": name, **asdict(one)} for name, one in self.in_force.items()]
+        return [*own, *in_words(self.slo)]

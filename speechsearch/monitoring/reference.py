@@ -34,11 +34,7 @@ class ReferenceProfile:
     def of(cls, observations: Sequence[Observation]) -> ReferenceProfile:
         """Freeze them; raises ConfigError for fewer than LEAST_SESSIONS sessions."""
         names = {name: n for n, name in enumerate(dict.fromkeys(o.session for o in observations))}
-        if len(names) < LEAST_SESSIONS:
-            raise ConfigError(
-                f"a reference of {len(names)} speakers or sessions",
-                hint=f"It takes {LEAST_SESSIONS}: what one person says is alike",
-            )
+        enough(len(names))
         return cls(
             values=np.array([one.values() for one in observations]),
             pooled=np.array([one.pooled for one in observations], np.float64),
@@ -81,6 +77,15 @@ class ReferenceProfile:
                 f"the reference profile {path} holds other metrics", hint="Freeze it anew"
             )
         return read
+
+
+def enough(sessions: int) -> None:
+    """Raises ConfigError for so few that they are no reference."""
+    if sessions < LEAST_SESSIONS:
+        raise ConfigError(
+            f"only {sessions} speakers or sessions in the reference",
+            hint=f"It takes {LEAST_SESSIONS}: what one person says is alike",
+        )
 
 
 _NAMES = [metric.name for metric in METRICS]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from speechsearch.errors import ConfigError
 from speechsearch.monitoring.alarms import Severity
@@ -116,6 +116,8 @@ class SloOptions:
     budget_ms: float = 500.0
     least: int = 20
     """Answers in the long window; the short one asks for a quarter"""
+    why: str = "default"
+    """Where the objective comes from"""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -161,6 +163,23 @@ def checks(thresholds: Mapping[str, Threshold], slo: SloOptions, look: Look) -> 
                 f"{long.mean:.0%} of {long.count} answers took over {slo.budget_ms:g} ms in "
                 f"{span(burn.long_s)} (limit {limit:.0%}, {burn.spends:.0%} of the month's budget)",
             )  # fmt: skip
+
+
+def in_words(slo: SloOptions) -> Iterator[dict[str, Any]]:
+    """The burn rates as rows of a table of thresholds; a warning has no alert, and so on."""
+    for burn in BURNS:
+        limit = burn.rate * (1 - slo.objective)
+        yield {
+            "rule": burn_name(burn),
+            "series": "slow",
+            "side": "above",
+            "warning": limit if burn.severity == "warning" else None,
+            "alert": limit if burn.severity == "alert" else None,
+            "clear": limit,
+            "window_s": burn.long_s,
+            "least": slo.least,
+            "why": f"computed for {slo.objective:.0%} within {slo.budget_ms:g} ms: {slo.why}",
+        }
 
 
 def burn_name(burn: Burn) -> str:

@@ -47,8 +47,8 @@ def snapshot(watch: Watch, span_s: float) -> dict[str, Any]:
             "silences": watch.book.silences,
             "failed_sinks": watch.teller.failed,
         },
-        "thresholds": {name: asdict(one) for name, one in watch.options.in_force.items()},
-        "utterances": list(watch.witness.utterances)[:-51:-1],
+        "thresholds": watch.options.rows,
+        "utterances": list(watch.witness.newest.utterances)[:-51:-1],
         "dropped": watch.dropped,
     }
 

@@ -19,11 +19,11 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from speechsearch.monitoring.book import Book, Entry, body_of
-from speechsearch.monitoring.drifting import Drift
 from speechsearch.monitoring.history import History
 from speechsearch.monitoring.observation import Observation
 from speechsearch.monitoring.options import MonitoringOptions
 from speechsearch.monitoring.process import Usage
+from speechsearch.monitoring.references import References
 from speechsearch.monitoring.rules import checks
 from speechsearch.monitoring.seen import Seen
 from speechsearch.monitoring.series import BY_NAME
@@ -65,7 +65,8 @@ class Watch:
         self.options = options
         self.recorder, self.book = Recorder(), Book(options.agree)
         self.history = History(options.folder)
-        self.drift = Drift(options.folder, facts.info.label, options.drift)
+        self.drift = References(options.folder, facts.info.label, options.drift)
+        self._traces = facts.traces
         self.teller = Teller(sinks_of(options.sinks))
         self.witness = Witness(
             facts, self.recorder, self._observed, options.journeys, options.slo.budget_ms
@@ -97,6 +98,7 @@ class Watch:
         """Take in what is queued, write everything down, end."""
         self._queue.put(None)
         self._thread.join()
+        self._traces.close()
         self.teller.close()
         self.history.close()
 
@@ -121,8 +123,7 @@ class Watch:
         now_s = self._flushed_s = self._clock()
         self.history.write(self.recorder.changed())
         self.recorder.forget(now_s)
-        touched, self.witness.touched = self.witness.touched, set()
-        newest = [one for one in self.witness.utterances if one["id"] in touched]
+        newest = self.witness.newest.take_touched()
         self.history.note("utterance", [(one["id"], one["at_s"], one) for one in newest])
         self.history.tidy(now_s)
 
@@ -165,11 +166,15 @@ class Watch:
             except Exception:
                 log.exception("the look at the thresholds failed")
         with self.lock:
+            self.witness.close()
             self.flush()
 
     def _observed(self, observation: Observation, now_s: float) -> None:
         for alarm in self.drift.update(observation):
             self.tell(self.book.drifted(alarm, now_s))
+        over = None if self.drift.replaced else self.drift.calm
+        for entry in self.book.calmed(over, now_s):
+            self.tell(entry)
 
     def _measure(self, now_s: float) -> None:
         for name, value in self._usage.since_last().items():
@@ -184,7 +189,7 @@ class Watch:
     def _restore(self) -> None:
         now_s = self._clock()
         self.recorder.restore(self.history.minutes(now_s - 2 * HOUR_S, now_s))
-        self.witness.utterances.extend(reversed(self.history.notes("utterance", 200)))
+        self.witness.newest.utterances.extend(reversed(self.history.notes("utterance", 200)))
         self.book.restore(self.history.notes("alarm"), self.history.notes("silence"))
 
 

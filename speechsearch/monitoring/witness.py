@@ -9,32 +9,34 @@ Runs in the observer's thread, after the answer was sent; no I/O.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from speechsearch.asr.model import ModelInfo
-from speechsearch.monitoring.exposition import Exposition
+from speechsearch.monitoring.exposition import Exposition, Labels
 from speechsearch.monitoring.fleet import Fleet
 from speechsearch.monitoring.journey import Journey, JourneyOptions, Outcome, Search
+from speechsearch.monitoring.newest import Newest
 from speechsearch.monitoring.observation import Observation, Versions, observe
 from speechsearch.monitoring.seen import (
+    CHAMPION,
     Acted,
     Failed,
     Gone,
     Heard,
     Queried,
+    Reheard,
     Reported,
     Resumed,
     Seen,
 )
 from speechsearch.monitoring.timeline import Recorder
-from speechsearch.types import SAMPLE_RATE_HZ
+from speechsearch.monitoring.trail import Trail
+from speechsearch.tracing.spans import Traces, Untraced, trace_id
 
 OBSERVED = (
     "level_dbfs", "snr_db", "clipping_share", "dc_share", "speech_share", "duration_s",
@@ -43,8 +45,9 @@ OBSERVED = (
 )  # fmt: skip
 """Series that are fields of an observation"""
 TIMED = ("queue", "decode", "hypothesis", "search")
+CHALLENGER = "challenger"
+"""The arm whose answers come from another version"""
 BAD_AUDIO = frozenset({"sample_position", "malformed", "too_large", "late"})
-NEWEST = 200
 MOST_SESSIONS = 2000
 
 
@@ -56,6 +59,7 @@ class Facts:
     catalogue: Callable[[], tuple[str, Set[str]]]
     """Its version, and the words of its titles (none where there are too many)"""
     registry: CollectorRegistry
+    traces: Traces = field(default_factory=Untraced)
 
 
 @dataclass(slots=True)
@@ -64,6 +68,8 @@ class _Session:
 
     journey: Journey
     versions: Versions = field(default_factory=Versions)
+    arm: str = CHAMPION
+    """That of its newest answer"""
 
 
 class Witness:
@@ -79,7 +85,8 @@ class Witness:
     ) -> None:
         self._facts = facts
         self._recorder = recorder
-        self._exposition = Exposition(facts.registry, facts.info.label)
+        self._exposition = Exposition(facts.registry)
+        self._trail = Trail(facts.traces)
         self._observed = observed
         self._journeys = journeys
         self._budget_ms = budget_ms
@@ -87,10 +94,7 @@ class Witness:
         self._awaited: OrderedDict[str, Observation] = OrderedDict()
         self._fleet = Fleet()
         self._now = Versions()
-        self.utterances: deque[dict[str, Any]] = deque(maxlen=NEWEST)
-        """The newest, oldest first: metadata, never a word of what was said"""
-        self.touched: set[str] = set()
-        """Ids of utterances that are new or have changed"""
+        self.newest = Newest()
 
     def take(self, seen: Seen, now_s: float) -> None:
         """One thing that the server saw, at an instant (seconds since 1970)."""
@@ -103,29 +107,34 @@ class Witness:
                 journey = self._session(seen.session).journey
                 told = journey.told(seen.action, seen.utterance, seen.hit)
                 self._conclude(seen.session, told, now_s)
+            case Reheard():
+                self._trail.reheard(seen)
             case Reported():
                 self._report(seen, now_s)
             case Failed():
-                self.add("failed", 1.0, now_s)
-                if seen.code in BAD_AUDIO:
-                    self.add("bad_audio", 1.0, now_s)
+                self._fail(seen, now_s)
             case Resumed():
                 self.add("reconnects", 1.0, now_s)
             case Gone():
-                session = self._sessions.pop(seen.session, None)
-                if session:
-                    self._conclude(seen.session, session.journey.ended(), now_s)
+                self._leave(seen.session, now_s)
 
     def passed(self, now_s: float) -> None:
         """Time has passed: what nobody acted on is over."""
         for name, session in self._sessions.items():
             self._conclude(name, session.journey.passed(now_s), now_s)
 
-    def add(self, series: str, value: float, now_s: float) -> None:
-        """One value of a series; NaN is none."""
+    def close(self) -> None:
+        """The server ends: what becomes of the newest answers is never known."""
+        self._trail.close()
+
+    def add(self, series: str, value: float, now_s: float, whose: _Session | None = None) -> None:
+        """One value of a series, of a session or of the server as a whole; NaN is none."""
         if math.isfinite(value):
+            arm, own = (whose.arm, whose.versions) if whose else (CHAMPION, self._now)
+            model, vad = own.model or self._facts.info.label, own.vad or self._now.vad
+            labels = Labels(model, arm, vad)
             self._recorder.add(series, value, now_s)
-            self._exposition.add(series, value, self._now.vad)
+            self._exposition.add(series, value, labels)
 
     @property
     def versions(self) -> Versions:
@@ -135,42 +144,35 @@ class Witness:
     def _hear(self, heard: Heard, now_s: float) -> None:
         session, result = self._session(heard.session), heard.result
         catalogue, words = self._facts.catalogue()
-        own = replace(
-            session.versions,
-            vad=heard.vad or session.versions.vad,
-            model=result.model,
-            catalogue=catalogue,
+        session.arm, own = heard.arm, session.versions
+        own = session.versions = replace(
+            own, vad=heard.vad or own.vad, model=result.model, catalogue=catalogue
         )
-        self._now = self._fleet.update(own)
-        seen = observe(heard.passed, heard.session, self._now, self._facts.info, words)
-        for name in OBSERVED:
-            self.add(name, getattr(seen, name), now_s)
-        for name in TIMED:
-            if name in result.timings_ms:
-                self.add(f"{name}_ms", result.timings_ms[name], now_s)
-        self.add("wait_ms", heard.wait_ms, now_s)
-        decode_ms = result.timings_ms.get("decode", math.nan)
-        self.add("rtf", decode_ms / 1000 / (seen.duration_s or math.nan), now_s)
-        self.add("pauses", heard.pauses, now_s)
-        self.add("early_cut", float(result.continues is not None), now_s)
-        self.add("query_words", len(result.text.split()) or math.nan, now_s)
-        self.add("failed", 0.0, now_s)
-        self.add("bad_audio", 0.0, now_s)
-        self._remember(heard, seen, now_s)
+        if heard.arm == CHALLENGER:  # tried by some: in force for the rest is another
+            versions = replace(self._now, model=result.model)
+        else:
+            versions = self._now = self._fleet.update(own)
+        info = heard.info or self._facts.info
+        seen = observe(heard.passed, heard.session, versions, info, words)
+        for name, value in _values(heard, seen).items():
+            self.add(name, value, now_s, session)
+        self._trail.heard(heard, seen)
+        self.newest.remember(heard, seen, now_s)
         hits = tuple(hit.id for hit in result.hits)
         search = Search(heard.utterance, result.text, hits, now_s)
         self._conclude(heard.session, session.journey.answered(search, result.continues), now_s)
         if result.continues is not None:
             self._awaited.pop(trace_id(heard.session, result.continues), None)
-        self._awaited[trace_id(heard.session, heard.utterance)] = seen
+        if heard.arm != CHALLENGER:  # judged by the rollout: the reference is the champion's
+            self._awaited[trace_id(heard.session, heard.utterance)] = seen
         while len(self._awaited) > MOST_SESSIONS:
             self._awaited.popitem(last=False)
 
     def _query(self, query: Queried, now_s: float) -> None:
-        journey = self._session(query.session).journey
-        self._conclude(query.session, journey.typed(now_s), now_s)
-        self.add("query_words", query.words, now_s)
-        self.add("search_ms", query.ms, now_s)
+        session = self._session(query.session)
+        self._conclude(query.session, session.journey.typed(now_s), now_s)
+        self.add("query_words", query.words, now_s, session)
+        self.add("search_ms", query.ms, now_s, session)
 
     def _report(self, reported: Reported, now_s: float) -> None:
         report, session = reported.report, self._session(reported.session)
@@ -183,28 +185,42 @@ class Witness:
         )
         for name in ("endpoint_ms", "network_ms", "all_ms"):
             value = getattr(report, name)
-            self.add(name, math.nan if value is None else value, now_s)
+            self.add(name, math.nan if value is None else value, now_s, session)
+        self._trail.reported(reported.session, report)
         if report.all_ms is not None:
-            self.add("slow", float(report.all_ms > self._budget_ms), now_s)
-            self._amend(
+            self.add("slow", float(report.all_ms > self._budget_ms), now_s, session)
+            self.newest.amend(
                 reported.session, report.utterance,
                 all_ms=report.all_ms, endpoint_ms=report.endpoint_ms, network_ms=report.network_ms,
             )  # fmt: skip
         for name in ("overruns", "device_changes"):
             if count := getattr(report, name):
-                self.add(name, count, now_s)
+                self.add(name, count, now_s, session)
         if report.captured_samples:
             share = min(1.0, report.sent_samples / report.captured_samples)
-            self.add("sent_share", share, now_s)
+            self.add("sent_share", share, now_s, session)
+
+    def _fail(self, failed: Failed, now_s: float) -> None:
+        self._trail.failed(failed)
+        self.add("failed", 1.0, now_s)
+        if failed.code in BAD_AUDIO:
+            self.add("bad_audio", 1.0, now_s)
+
+    def _leave(self, name: str, now_s: float) -> None:
+        if session := self._sessions.get(name):
+            self._conclude(name, session.journey.ended(), now_s)
+            del self._sessions[name]
 
     def _conclude(self, session: str, outcomes: list[Outcome], now_s: float) -> None:
+        whose = self._sessions.get(session)
         for outcome in outcomes:
             for name in ("redo", "typed", "clicked", "abandoned"):
-                self.add(name, float(outcome.became == name), now_s)
+                self.add(name, float(outcome.became == name), now_s, whose)
             self._hand_on(trace_id(session, outcome.utterance), outcome, now_s)
             if outcome.rank is not None:
-                self.add("rank_clicked", outcome.rank, now_s)
-            self._amend(
+                self.add("rank_clicked", outcome.rank, now_s, whose)
+            self._trail.concluded(session, outcome, now_s)
+            self.newest.amend(
                 session, outcome.utterance,
                 became=outcome.became, rank=outcome.rank, concluded_s=now_s,
             )  # fmt: skip
@@ -230,42 +246,19 @@ class Witness:
             self._sessions.popitem(last=False)
         return session
 
-    def _remember(self, heard: Heard, seen: Observation, now_s: float) -> None:
-        result = heard.result
-        samples = len(heard.passed.samples)
-        identity = trace_id(heard.session, heard.utterance)
-        self.utterances.append(
-            {
-                "id": identity,
-                "at_s": now_s,
-                "seconds": round(samples / SAMPLE_RATE_HZ, 2),
-                "level_dbfs": _rounded(seen.level_dbfs),
-                "snr_db": _rounded(seen.snr_db),
-                "confidence": _rounded(seen.confidence, 3),
-                "answer_confidence": _rounded(seen.answer_confidence, 3),
-                "hits": len(result.hits),
-                "speech": bool(result.hypotheses),
-                "wait_ms": round(heard.wait_ms, 1),
-                "timings_ms": {name: round(ms, 1) for name, ms in result.timings_ms.items()},
-                "model": result.model,
-                "continues": result.continues is not None,
-            }
-        )
-        self.touched.add(identity)
 
-    def _amend(self, session: str, utterance: int, **more: Any) -> None:
-        identity = trace_id(session, utterance)
-        for one in reversed(self.utterances):
-            if one["id"] == identity:
-                one.update({name: value for name, value in more.items() if value is not None})
-                self.touched.add(identity)
-                return
-
-
-def trace_id(session: str, utterance: int) -> str:
-    """One id from capture to click: 128 bits in hex, as OpenTelemetry has them."""
-    return hashlib.blake2b(f"{session}/{utterance}".encode(), digest_size=16).hexdigest()
-
-
-def _rounded(value: float, digits: int = 1) -> float | None:
-    return round(value, digits) if math.isfinite(value) else None
+def _values(heard: Heard, seen: Observation) -> dict[str, float]:
+    """One of each series that an answer has a value of."""
+    result = heard.result
+    values = {name: float(getattr(seen, name)) for name in OBSERVED}
+    values |= {f"{name}_ms": result.timings_ms[name] for name in TIMED if name in result.timings_ms}
+    decode_ms = result.timings_ms.get("decode", math.nan)
+    return values | {
+        "wait_ms": heard.wait_ms,
+        "rtf": decode_ms / 1000 / (seen.duration_s or math.nan),
+        "pauses": heard.pauses,
+        "early_cut": float(result.continues is not None),
+        "query_words": len(result.text.split()) or math.nan,
+        "failed": 0.0,
+        "bad_audio": 0.0,
+    }

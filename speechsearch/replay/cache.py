@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 
@@ -14,8 +15,15 @@ import msgspec
 from speechsearch.errors import ConfigError
 from speechsearch.monitoring.observation import Observation
 
-FEATURES_VERSION = 2
-"""Raise it with every change of what an observation holds or how it is computed"""
+PACKAGE = Path(__file__).resolve().parents[1]
+HANGS_ON = (
+    "asr", "audio", "search", "vad", "monitoring/observation.py", "monitoring/sound.py",
+    "replay/changes.py", "replay/hearing.py", "learning/conditions.py", "numerals.py",
+    "pipeline.py", "turns.py", "types.py",
+)  # fmt: skip
+"""Folders and files of the package whose code decides what comes of a recording"""
+MOST = 100_000
+"""Outcomes that are kept, the newest: about 200 MB"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,10 @@ class OutcomeCache:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS outcomes (key TEXT PRIMARY KEY, value BLOB)"
+            )
+            self._db.execute(
+                "DELETE FROM outcomes WHERE rowid <= (SELECT max(rowid) - ? FROM outcomes)",
+                (MOST,),
             )
         except (OSError, sqlite3.Error) as error:
             raise ConfigError(
@@ -73,5 +85,16 @@ class OutcomeCache:
 
 
 def digest(*parts: object) -> str:
-    """Hexadecimal sha256 of the parts' representations and ``FEATURES_VERSION``."""
-    return hashlib.sha256(repr((FEATURES_VERSION, *parts)).encode()).hexdigest()
+    """Hexadecimal sha256 of the parts' representations."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@cache
+def code_digest() -> str:
+    """Of the code that hears: other code may hear the same recording otherwise."""
+    sources = hashlib.sha256()
+    for name in HANGS_ON:
+        place = PACKAGE / name
+        for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            sources.update(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes())
+    return sources.hexdigest()

@@ -112,8 +112,11 @@ def vad_label(settings: Settings) -> str:
 def parse_changes(given: Sequence[str]) -> Changes:
     """What the command line asks for; raises ConfigError that says what could be asked for."""
     changes = Changes()
+    kinds = [one.partition("=")[0] for one in given]
     for one in given:
         kind, _, value = one.partition("=")
+        if kind in ("vad", "catalogue") and kinds.count(kind) > 1:
+            raise ConfigError(f"{kind} is changed twice", hint="There is one at a time")
         if kind == "vad":
             changes = replace(changes, vad=_vad(value))
         elif kind == "catalogue" and value:
@@ -153,7 +156,10 @@ def _numbers(kind: SoundKind, value: str) -> tuple[float, ...]:
         limits = "two frequencies up to 8000 Hz" if kind == "band" else "{} to {}".format(
             *LIMITS[kind]
         )  # fmt: skip
-        raise ConfigError(f"{kind}={value} cannot be", hint=f"{kind} takes {limits}")
+        raise ConfigError(
+            f"{kind}={value} cannot be",
+            hint=f"{kind} takes {limits}, or a ramp over so many utterances: snr=30..5/1000",
+        )
     return numbers
 
 

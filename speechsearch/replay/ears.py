@@ -8,18 +8,20 @@ from functools import cached_property
 from pathlib import Path
 
 from speechsearch.asr.folder import find_model
+from speechsearch.asr.second_ear import SecondEar, chosen_second_ear, open_second_ear
 from speechsearch.audio.player import read_audio
-from speechsearch.config import Settings
+from speechsearch.config import Settings, cache_dir
 from speechsearch.errors import AudioFileError
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.monitoring.observation import Versions, observe
 from speechsearch.pipeline import Pipeline
-from speechsearch.replay.cache import Outcome, OutcomeCache, digest
+from speechsearch.replay.cache import Outcome, OutcomeCache, code_digest, digest
 from speechsearch.replay.changes import Sounding, vad_label
 from speechsearch.replay.hearing import hear
 from speechsearch.search.embedded import EmbeddedIndex
 from speechsearch.search.spelling import spellings
 from speechsearch.server.assemble import index_folder, load
+from speechsearch.types import ONE_EAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Ears:
         """Raises ModelError, SearchIndexError where they are not there."""
         self._settings = settings
         self._cache = cache
+        self._second_name = chosen_second_ear(settings.asr.second_pass)
         index = index_folder(settings)
         titles = hashlib.sha256()
         self._known_words: set[str] = set()
@@ -54,8 +57,9 @@ class Ears:
             catalogue=f"{index.name}@{titles.hexdigest()[:8]}",
         )
         self._key = digest(
-            titles.hexdigest(), about.version, about.files, settings.detector, settings.vad,
-            settings.turns, settings.asr.decoder, settings.search.mode, settings.search.limit,
+            code_digest(), titles.hexdigest(), about.version, about.files, settings.detector,
+            settings.vad, settings.turns, settings.asr.decoder, settings.search.mode,
+            settings.search.limit, self._second_name,
         )  # fmt: skip
 
     def hear(self, said: Said) -> Outcome:
@@ -75,7 +79,7 @@ class Ears:
         samples = read_audio(said.path)
         for change in said.sound:
             samples = change.apply(samples, seed)
-        passed = hear(samples, self._pipeline, self._settings)
+        passed = hear(samples, self._pipeline, self._settings, self._second)
         info = self._pipeline.model.info
         hits = next((one.result.hits for one in reversed(passed.parts) if one.result.hits), ())
         return Outcome(
@@ -86,3 +90,8 @@ class Ears:
     @cached_property
     def _pipeline(self) -> Pipeline:
         return load(self._settings, Metrics(self.versions.model)).pipeline
+
+    @cached_property
+    def _second(self) -> SecondEar | None:
+        name = self._second_name
+        return None if name == ONE_EAR else open_second_ear(name, cache_dir())

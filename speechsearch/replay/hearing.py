@@ -9,10 +9,11 @@ pause's own block on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
+from speechsearch.asr.second_ear import SecondEar
 from speechsearch.audio.player import noise_floor
 from speechsearch.audio.source import BLOCK_SAMPLES
 from speechsearch.clock import Stopwatch
@@ -23,7 +24,7 @@ from speechsearch.turns import Habit, allow
 from speechsearch.types import (
     Audio,
     Chunk,
-    LogProbs,
+    Result,
     Utterance,
     ms_to_samples,
     samples_to_ms,
@@ -35,14 +36,14 @@ from speechsearch.vad.segmenter import Segmenter
 PRE_ROLL_SAMPLES = ms_to_samples(300)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Answer:
-    answered: Answered
-    log_probs: LogProbs
+def hear(
+    samples: Audio, pipeline: Pipeline, settings: Settings, second: SecondEar | None = None
+) -> Passed:
+    """What becomes of float32 [samples]; its own noise floor goes on until the endpoint.
 
-
-def hear(samples: Audio, pipeline: Pipeline, settings: Settings) -> Passed:
-    """What becomes of float32 [samples]; its own noise floor goes on until the endpoint."""
+    A ``second`` ear's words are the answer's wherever they are believed, as if it were always in
+    time.
+    """
     chosen = settings.detector
     detector = build_detector(chosen.engine, settings.models_dir, chosen.webrtc_aggressiveness)
     segmenter = Segmenter(detector, settings.vad)
@@ -52,7 +53,7 @@ def hear(samples: Audio, pipeline: Pipeline, settings: Settings) -> Passed:
     for start in range(0, len(sound), BLOCK_SAMPLES):
         listener.take(segmenter.feed(sound[start : start + BLOCK_SAMPLES]))
     listener.take(segmenter.flush())
-    return listener.passed(samples)
+    return listener.passed(samples, second)
 
 
 class _Listener:
@@ -65,9 +66,9 @@ class _Listener:
         self._number = 0
         self._pieces: list[Audio] = []
         self._start = self._lead = self._onset = self._speech_samples = 0
-        self._paused: tuple[int, _Answer] | None = None
+        self._paused: tuple[int, Answered] | None = None
         self._paused_at = 0
-        self._answers: list[_Answer] = []
+        self._answers: list[Answered] = []
 
     def take(self, events: Iterable[Event | Chunk]) -> None:
         """Hear what the segmenter says, and shorten the pause that lasts."""
@@ -85,12 +86,24 @@ class _Listener:
                 case SpeechEnd():
                     self._end(event)
 
-    def passed(self, samples: Audio) -> Passed:
-        """The recording and the answers that stay."""
-        replaced = {one.answered.result.continues for one in self._answers}
-        stay = [one for one in self._answers if one.answered.result.utterance not in replaced]
-        parts = [HeardPart(one.answered.result, one.log_probs) for one in stay]
+    def passed(self, samples: Audio, second: SecondEar | None) -> Passed:
+        """The recording and the answers that stay, revised where there is a second ear."""
+        replaced = {one.result.continues for one in self._answers}
+        stay = [one for one in self._answers if one.result.utterance not in replaced]
+        parts = [
+            HeardPart(self._last(one, second), one.heard.log_probs) for one in stay if one.heard
+        ]
         return Passed(samples, min(self._speech_samples, len(samples)), parts)
+
+    def _last(self, answered: Answered, second: SecondEar | None) -> Result:
+        heard = answered.to_rehear
+        if second is None or heard is None:
+            return answered.result
+        readings = second.hear(heard.samples)
+        revision = self._pipeline.revise(
+            answered, heard.log_probs, readings, second.name, Stopwatch()
+        )
+        return revision.result or answered.result
 
     def _begin(self, event: SpeechStart) -> None:
         self._number += 1
@@ -100,39 +113,32 @@ class _Listener:
 
     def _pause(self, event: Pause) -> None:
         self._paused_at = event.sample
-        answer = self._answer(event.sample)
-        self._paused = (event.sample, answer)
-        options = self._pipeline.options.turns
-        allowance = allow(answer.answered.result, self._habit, options)
+        answered = self._answer(event.sample)
+        self._paused = (event.sample, answered)
+        allowance = allow(answered.result, self._habit, self._pipeline.options.turns)
         self.take(self._segmenter.shorten(event.sample, allowance.hangover_ms))
 
     def _end(self, event: SpeechEnd) -> None:
         if self._paused and self._paused[0] == event.end_sample:
-            answer = self._paused[1]
+            answered = self._paused[1]
         else:
-            answer = self._answer(event.end_sample)
+            answered = self._answer(event.end_sample)
         self._paused = None
         self._speech_samples += event.end_sample - self._onset
-        if answer.answered.result.continues is not None:
-            self._learn_from(self._answers[-1].answered)
-        self._answers.append(self._with_all_sound(answer))
+        if answered.result.continues is not None:
+            self._learn_from(self._answers[-1])
+        self._answers.append(self._with_all_sound(answered))
 
-    def _answer(self, end_sample: int) -> _Answer:
-        spoken = Spoken(self._utterance(), end_sample, self._before())
-        heard = self._pipeline.model.log_probs(self._pipeline.sound_of(spoken))
-        answered = self._pipeline.conclude(spoken, heard, Stopwatch())
-        if answered.result.continues is None and spoken.before is not None:
-            ahead = spoken.alone.start_sample - spoken.whole.start_sample
-            heard = heard[ahead // self._pipeline.model.info.timing.stride_samples :]
-        return _Answer(answered, heard)
+    def _answer(self, end_sample: int) -> Answered:
+        return self._pipeline.answer(Spoken(self._utterance(), end_sample, self._before()))
 
-    def _with_all_sound(self, answer: _Answer) -> _Answer:
+    def _with_all_sound(self, answered: Answered) -> Answered:
         """The silence up to the endpoint belongs to it: it may lead to more."""
-        goes_on = answer.answered.result.continues is not None
+        goes_on = answered.result.continues is not None
         before = self._before() if goes_on else None
         spoken = Spoken(self._utterance(), self._start, before)
         sound = spoken.whole if before else spoken.alone
-        return _Answer(Answered(sound, answer.answered.result), answer.log_probs)
+        return replace(answered, utterance=sound)
 
     def _learn_from(self, cut: Answered) -> None:
         """A pause that cut a sentence is one of the speaker's pauses too."""
@@ -148,7 +154,7 @@ class _Listener:
         """The answer before, where this may go on with its sentence."""
         if not self._answers:
             return None
-        earlier, options = self._answers[-1].answered, self._pipeline.options.turns
+        earlier, options = self._answers[-1], self._pipeline.options.turns
         said = earlier.utterance
         joined_ms = said.duration_ms + self._utterance().duration_ms
         heard = bool(earlier.result.text) or said.duration_ms <= options.most_unheard_ms

@@ -9,7 +9,7 @@ from typing import Any
 from speechsearch.config import Settings
 from speechsearch.monitoring.alarms import Alarm
 from speechsearch.monitoring.monitor import Monitor, MonitorOptions
-from speechsearch.monitoring.reference import ReferenceProfile
+from speechsearch.monitoring.reference import ReferenceProfile, enough
 from speechsearch.replay.cache import Outcome, OutcomeCache
 from speechsearch.replay.changes import Changes
 from speechsearch.replay.ears import Ears
@@ -70,8 +70,10 @@ def hear_all(
 ) -> Observed:
     """Hear the traffic, what is not cached in the pipeline; ``progress`` hears how much is done.
 
-    Raises AudioFileError for a recording that cannot be read.
+    Raises ConfigError for a reference of too few speakers, AudioFileError for a recording that
+    cannot be read.
     """
+    enough(len({one.session for one in traffic.reference}))
     parts: list[list[Outcome]] = []
     done = 0
     for said, ear in (
@@ -90,7 +92,7 @@ def hear_all(
 
 
 def replay(observed: Observed, options: MonitorOptions | None = None) -> Replayed:
-    """Watch it as if it came live; raises ConfigError for a reference of too few speakers."""
+    """Watch it as if it came live."""
     reference = ReferenceProfile.of([one.observation for one in observed.reference])
     monitor, traffic = Monitor(reference, options), (*observed.before, *observed.after)
     alarms = [alarm for one in traffic for alarm in monitor.update(one.observation)]

@@ -30,6 +30,10 @@ class Tables:
     after: Sequence[Recording] | None = None
     reference: Sequence[Recording] | None = None
 
+    def rows(self) -> list[Recording]:
+        """Of all tables."""
+        return [*self.before, *(self.after or ()), *(self.reference or ())]
+
 
 @dataclass(frozen=True, slots=True)
 class Lengths:

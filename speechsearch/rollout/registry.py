@@ -11,7 +11,6 @@ whatever moment, leaves at most one champion. A version without a stage there is
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import msgspec
 
+from speechsearch.durable import replace_file, sync, sync_tree
 from speechsearch.errors import IllegalTransition, VersionError
 from speechsearch.rollout.version import NEXT, PipelineVersion, Stage
 
@@ -51,10 +51,11 @@ class Registry:
             self._sweep()
             aside = self.root / f"{_ASIDE}{secrets.token_hex(4)}"
             aside.mkdir()
-            _write(aside / CARD, card.encode())
-            _write(aside / MANIFEST, msgspec.json.format(msgspec.json.encode(version)))
+            (aside / CARD).write_bytes(card.encode())
+            (aside / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(version)))
+            sync_tree(aside)
             aside.rename(target)
-            _sync_folder(self.root)
+            sync(self.root)
         return version.id
 
     def get(self, identity: str) -> PipelineVersion:
@@ -128,10 +129,7 @@ class Registry:
                         f"{identity} may not become champion unjudged",
                         hint="Start a rollout of it",
                     )
-            aside = self.root / f"{STAGES}{_ASIDE}{secrets.token_hex(4)}"
-            _write(aside, msgspec.json.format(msgspec.json.encode(after)))
-            aside.replace(self.root / STAGES)
-            _sync_folder(self.root)
+            replace_file(self.root / STAGES, msgspec.json.format(msgspec.json.encode(after)))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -152,18 +150,3 @@ def _check_move(identity: str, before: Stage, after: Stage) -> None:
             f"{identity} is {before} and cannot become {after}",
             hint=f"It can become {', '.join(sorted(NEXT[before]))}",
         )
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

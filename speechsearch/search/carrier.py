@@ -21,6 +21,7 @@ CARRIERS = (
 )  # fmt: skip
 TOLERANCE = 0.25
 """Letters of a carrier that may be misheard"""
+SPACE_CODE = ord(" ")
 
 
 def carrier_length(heard: str) -> int:
@@ -33,14 +34,7 @@ def carrier_length(heard: str) -> int:
     >>> carrier_length("moby dick")
     0
     """
-    best, length = 0.0, 0
-    for carrier in CARRIERS:
-        for end, errors in enumerate(_prefix_distances(carrier, heard[: len(carrier) + 4])):
-            followed = heard[end : end + 1] == " " and len(heard) > end + 1
-            worth = len(carrier) - 2 * errors
-            if followed and errors <= TOLERANCE * len(carrier) and worth > best:
-                best, length = worth, end + 1
-    return length
+    return int(_carried(_codes(heard), *_CODES, TOLERANCE))
 
 
 def skip_prices(
@@ -95,14 +89,36 @@ def _follow(frames, prices, blank, letters, starts, least):  # type: ignore[no-u
         least[frame + 1] = min(least[frame + 1], least[frame] + prices[frame])
 
 
-def _prefix_distances(carrier: str, heard: str) -> list[int]:
-    """Levenshtein distance of the carrier to each prefix of what was heard."""
-    row = list(range(len(heard) + 1))
-    for place, letter in enumerate(carrier, 1):
-        diagonal, row[0] = row[0], place
-        for end, other in enumerate(heard, 1):
-            diagonal, row[end] = (
-                row[end],
-                min(row[end] + 1, row[end - 1] + 1, diagonal + (letter != other)),
-            )
-    return row
+@compiled
+def _carried(heard, carriers, starts, tolerance):  # type: ignore[no-untyped-def]
+    """Length of the best carrier, by the Levenshtein distance of each to each prefix of ``heard``.
+
+    Characters as numbers; ``carriers`` end to end, each from its place in ``starts``.
+    """
+    best, length = 0, 0
+    for number in range(len(starts) - 1):
+        carrier = carriers[starts[number] : starts[number + 1]]
+        row = np.arange(min(len(heard), len(carrier) + 4) + 1)
+        for place in range(1, len(carrier) + 1):
+            diagonal, row[0] = row[0], place
+            for end in range(1, len(row)):
+                above = row[end]
+                wrong = diagonal + (carrier[place - 1] != heard[end - 1])
+                row[end] = min(above + 1, row[end - 1] + 1, wrong)
+                diagonal = above
+        for end in range(len(row)):
+            worth = len(carrier) - 2 * row[end]
+            followed = len(heard) > end + 1 and heard[end] == SPACE_CODE
+            if followed and row[end] <= tolerance * len(carrier) and worth > best:
+                best, length = worth, end + 1
+    return length
+
+
+def _codes(text: str) -> npt.NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "replace"), np.uint32)
+
+
+_CODES = (
+    _codes("".join(CARRIERS)),
+    np.concatenate([[0], np.cumsum([len(carrier) for carrier in CARRIERS])]),
+)

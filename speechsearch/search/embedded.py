@@ -133,9 +133,12 @@ class EmbeddedIndex:
         """Position of the entry with this id; None where it is not there."""
         return self._words.number(identity)
 
-    def search(self, query: str, limit: int) -> list[TextMatch]:
-        """Entries that share words with the query, best first; fuzzy, stemmed, last word prefix."""
-        return self._words.search(query, limit)
+    def search(self, query: str, limit: int, *, typed: bool = True) -> list[TextMatch]:
+        """Entries that share words with the query, best first; fuzzy and stemmed.
+
+        ``typed``: the last word may be unfinished.
+        """
+        return self._words.search(query, limit, typed=typed)
 
 
 @contextmanager

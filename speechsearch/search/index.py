@@ -41,8 +41,11 @@ class Index(Protocol):
         """Positions of entries that are no longer there, ascending"""
         ...
 
-    def search(self, query: str, limit: int) -> list[TextMatch]:
-        """Entries that share words with the query, best first; any text is legal."""
+    def search(self, query: str, limit: int, *, typed: bool = True) -> list[TextMatch]:
+        """Entries that share words with the query, best first; any text is legal.
+
+        ``typed``: the last word may be unfinished.
+        """
         ...
 
     def __len__(self) -> int:

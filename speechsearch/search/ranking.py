@@ -120,9 +120,9 @@ class Ranker:
         """
         limit = self._options.limit if limit is None else limit
         if log_probs is None:
-            return self._by_text(self._shares(text, limit), limit)
+            return self._by_text(self._shares(text, limit, typed=True), limit)
         sound = self._evidence(log_probs)
-        shares = self._shares(text, self._options.matches)
+        shares = self._shares(text, self._options.matches, typed=False)
         room = (self._options.most_cells, self._options.shortlist)
         pool = self._candidates.pool(sound, np.array(sorted(shares), np.int64), room)
         if not len(pool.forms) or not len(sound.frames):
@@ -146,9 +146,9 @@ class Ranker:
         prices = prices or options.sound
         return evidence(log_probs, options.blank, self._candidates.columns, prices)
 
-    def _shares(self, text: str, limit: int) -> Shares:
+    def _shares(self, text: str, limit: int, *, typed: bool) -> Shares:
         """Entries with words of the text."""
-        matches = self.index.search(text[carrier_length(text) :], limit)
+        matches = self.index.search(text[carrier_length(text) :], limit, typed=typed)
         return {match.number: match.score / matches[0].score for match in matches}
 
     def _by_text(self, shares: Shares, limit: int) -> Ranking:

@@ -36,8 +36,9 @@ class ShortlistOptions:
     """Triples that weigh less are passed over"""
     damping: float = 0.25
     """Power of a form's summed weights by which its score is divided"""
-    most_postings: int = 4_000_000
-    """Read for one query, most telling triples first: about 10 ms"""
+    most_postings: int = 3_000_000
+    """Read for one query, most telling triples first: about 7 ms. Four million bring no
+    more of 550 phrases among a million titles into the shortlist, two million lose three"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

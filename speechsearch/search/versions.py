@@ -24,6 +24,7 @@ from pathlib import Path
 
 import msgspec
 
+from speechsearch.durable import sync, sync_tree
 from speechsearch.errors import SearchIndexError
 
 CURRENT = "current"
@@ -137,8 +138,7 @@ def _seal(version: Path, schema: int) -> None:
         for name, path in zip(names, files, strict=True)
     }
     (version / MANIFEST).write_bytes(msgspec.json.encode(Manifest(schema, sums)))
-    for path in (*version.rglob("*"), version):
-        _sync(path)
+    sync_tree(version)
 
 
 def _known_sums(out: Path) -> dict[int, str]:
@@ -158,23 +158,15 @@ def _make_current(version: Path, out: Path) -> None:
     before = out / (out / CURRENT).readlink() if (out / CURRENT).is_symlink() else version
     link = out / f"{version.name}.link"
     link.symlink_to(version.name)
-    _sync(out)
+    sync(out)
     link.replace(out / CURRENT)
-    _sync(out)
+    sync(out)
     for old in out.iterdir():
         if _OURS.fullmatch(old.name) and old not in (version, before):
             if old.is_symlink():
                 old.unlink(missing_ok=True)
             else:
                 shutil.rmtree(old, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _mark(path: Path, written: str) -> tuple[int, int, int, int, str]:

@@ -49,14 +49,18 @@ class Words:
         self._index = _open(folder)
         self._searcher = self._index.searcher()
 
-    def search(self, query: str, limit: int) -> list[TextMatch]:
-        """Entries that share words with the query, best first; fuzzy, stemmed, last word prefix."""
+    def search(self, query: str, limit: int, *, typed: bool = True) -> list[TextMatch]:
+        """Entries that share words with the query, best first; fuzzy and stemmed.
+
+        ``typed``: the last word may be unfinished. A prefix of a letter or two reads a large part
+        of the index, so who knows that it is a whole word says so.
+        """
         words = _words_analyzer.analyze(_folded(query))[:MAX_WORDS]
         if not words or limit < 1:
             return []
         schema = self._index.schema
         parts = [
-            _word_query(schema, word, is_last=place == len(words) - 1)
+            _word_query(schema, word, unfinished=typed and place == len(words) - 1)
             for place, word in self._telling(words)
         ]
         return self._matches(
@@ -132,7 +136,7 @@ def _open(folder: Path) -> tantivy.Index:
     return index
 
 
-def _word_query(schema: Any, word: str, *, is_last: bool) -> Any:
+def _word_query(schema: Any, word: str, *, unfinished: bool) -> Any:
     """The best of the ways in which an entry may hold a word; title before everything else."""
     query = tantivy.Query
     (stem,) = _stems_analyzer.analyze(word)[:1] or [word]
@@ -143,7 +147,7 @@ def _word_query(schema: Any, word: str, *, is_last: bool) -> Any:
     ]
     if len(word) >= FUZZY_FROM_LETTERS:
         ways.append(query.boost_query(query.fuzzy_term_query(schema, "title", word, 1), 1.5))
-    if is_last:
+    if unfinished:
         ways.append(
             query.boost_query(query.fuzzy_term_query(schema, "title", word, 0, prefix=True), 1.5)
         )

@@ -7,12 +7,12 @@ import math
 import threading
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from speechsearch.asr.batcher import UNSPOKEN, Batcher, BatcherOptions, Job, Priority
 from speechsearch.asr.model import AcousticModel
-from speechsearch.clock import Clock, Deadline, Stopwatch, monotonic_s
+from speechsearch.clock import Clock, Deadline, Lap, Stopwatch, monotonic_s
 from speechsearch.config import ServerOptions
 from speechsearch.errors import DeadlineExceeded, Interrupted
 from speechsearch.monitoring.metrics import Metrics
@@ -39,11 +39,12 @@ class Work(Generic[T]):
 
 def answering(spoken: Spoken, pipeline: Pipeline) -> Work[Answered]:
     """The work of answering ``spoken`` by ``pipeline``."""
-    return Work(
-        pipeline.sound_of(spoken),
-        lambda log_probs, watch: pipeline.conclude(spoken, log_probs, watch),
-        pipeline.model,
-    )
+
+    def conclude(log_probs: LogProbs, watch: Stopwatch) -> Answered:
+        answered = pipeline.conclude(spoken, log_probs, watch)
+        return replace(answered, laps=tuple(watch.laps))
+
+    return Work(pipeline.sound_of(spoken), conclude, pipeline.model)
 
 
 @dataclass(slots=True, eq=False)
@@ -198,7 +199,10 @@ class Answers:
             self._metrics.stage("decode", decode_ms)
             self._metrics.batched(len(due))
         for (job, queue_ms), log_probs in zip(due.items(), heard, strict=True):
-            own = Stopwatch(self._clock, {"queue": queue_ms, **watch.laps_ms})
+            waited = Lap("queue", job.arrived_s, job.arrived_s + queue_ms / 1000)
+            own = Stopwatch(
+                self._clock, {"queue": queue_ms, **watch.laps_ms}, [waited, *watch.laps]
+            )
             try:
                 outcome = job.work.work.conclude(log_probs, own)
             except Exception as error:

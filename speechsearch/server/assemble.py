@@ -46,6 +46,8 @@ from speechsearch.server.observing import Catalogue
 from speechsearch.server.rollout_files import open_rollout_files
 from speechsearch.server.second_pass import SecondPass
 from speechsearch.server.versions import HEARING, Loaded, champion_settings
+from speechsearch.tracing.export import open_exporter
+from speechsearch.tracing.spans import Traces, Untraced
 from speechsearch.types import ONE_EAR, Decoder
 from speechsearch.vad.build import build_detector
 from speechsearch.vad.segmenter import Segmenter
@@ -120,7 +122,7 @@ def build_app(settings: Settings) -> Starlette:
     if second:
         metrics.second_ear(second.name)
     answers = Answers(live.pipeline, metrics, settings.server, second=second)
-    watch = _watch(champion, live.pipeline, metrics)
+    watch = _watch(champion, answers, metrics)
     automations = Automations(automation.Catalogue.of(settings))
     if files is None:
         beside = Beside(watch=watch, automations=automations)
@@ -172,13 +174,9 @@ def load(settings: Settings, metrics: Metrics, beside: Loaded | None = None) -> 
     else:
         find = _finder(settings, options, model.info)
     pipeline = Pipeline(model, find, options=options, observer=metrics.of_model(model.info.label))
-    same_ears = beside and beside.listens_as(settings)
-    segmenter = (
-        beside.segmenter
-        if beside and same_ears
-        else partial(_segmenter, settings, metrics.detecting)
-    )
-    return Loaded(settings, pipeline, segmenter)
+    if beside and beside.listens_as(settings):
+        return Loaded(settings, pipeline, beside.segmenter)
+    return Loaded(settings, pipeline, partial(_segmenter, settings, metrics.detecting))
 
 
 def _finder(settings: Settings, options: PipelineOptions, info: ModelInfo) -> Callable[[], Finder]:
@@ -192,14 +190,16 @@ def _finder(settings: Settings, options: PipelineOptions, info: ModelInfo) -> Ca
     return Live(index_folder(settings), finder).current
 
 
-def _watch(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> Watch | None:
+def _watch(settings: Settings, answers: Answers, metrics: Metrics) -> Watch | None:
     """The observer; a private server, which ends with its client, keeps no history."""
     options = settings.monitoring
     if not options.enabled:
         return None
     if options.folder is None and not os.environ.get(PRIVATE_SERVER_ENV):
         options = replace(options, folder=data_dir() / "monitoring")
-    facts = Facts(pipeline.model.info, Catalogue(pipeline.finder), metrics.registry)
+    traces = _traces(settings, metrics)
+    catalogue = Catalogue(lambda: answers.pipeline.finder())  # noqa: PLW0108 - whichever answers then
+    facts = Facts(answers.pipeline.model.info, catalogue, metrics.registry, traces)
     try:
         watch = Watch(facts, options)
     except FolderInUse as error:
@@ -207,6 +207,13 @@ def _watch(settings: Settings, pipeline: Pipeline, metrics: Metrics) -> Watch | 
         watch = Watch(facts, replace(options, folder=None))
     watch.gauges["vad_cpu_share"] = metrics.detecting.share
     return watch
+
+
+def _traces(settings: Settings, metrics: Metrics) -> Traces:
+    """Where the server's spans go; raises ConfigError where the extra is not installed."""
+    if not settings.tracing.endpoint:
+        return Untraced()
+    return open_exporter(settings.tracing, "speechsearch-server", metrics.traced)
 
 
 def _segmenter(settings: Settings, cost: Costed) -> Segmenter:

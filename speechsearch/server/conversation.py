@@ -88,6 +88,10 @@ class Conversation:
         self._speculation: _Speculation | None = None
         self._latest: Latest | None = None
         self._acted: set[int] = set()
+        self.began_s = 0.0
+        """When the first sound of the utterance being spoken came"""
+        self.reheard: Callable[[int, Rehearing], None] | None = None
+        """Told when a second ear is done with an answered utterance"""
         self._glimpses = Glimpses(answers, metrics, say, self._hearer) if hello.partials else None
 
     def hear(self, session: ServerSession) -> None:
@@ -152,6 +156,8 @@ class Conversation:
         rehearing = self._rehearings.pop(utterance, None)
         if rehearing:
             self._metrics.revised(rehearing.outcome)
+            if self.reheard:
+                self.reheard(utterance, rehearing)
 
     def end(self, ended: UtteranceEnded) -> asyncio.Task[Answered]:
         """The answer to an utterance that is complete; SpeechsearchError where there is none."""
@@ -168,7 +174,7 @@ class Conversation:
     def _hears(self, number: int) -> Pipeline:
         """Who hears an utterance: chosen when it begins."""
         if number != self._number:
-            self._number = number
+            self._number, self.began_s = number, self._clock()
             self._pipeline = self._seat.begin(number) if self._seat else self._answers.pipeline
         return self._pipeline
 
@@ -226,11 +232,11 @@ class Conversation:
 
     def _rehear(self, answered: Answered) -> Rehearing | None:
         """Begin to hear speech again where there is a second ear."""
-        second = self._answers.second
-        if second is None or answered.heard is None or not answered.result.hypotheses:
+        second, heard = self._answers.second, answered.to_rehear
+        if second is None or heard is None:
             return None
         priority = self.at_end if self._patient else Priority.PAUSE
-        return Rehearing(second, self._answers, answered, answered.heard, priority)
+        return Rehearing(second, self._answers, answered, heard, priority)
 
     async def _adopt(self, speculation: _Speculation) -> Answered | None:
         """The pause was the end: take what was begun then; None where it came to nothing."""

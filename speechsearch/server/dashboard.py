@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from speechsearch.errors import ConfigError, MalformedMessage, MessageTooLarge
 from speechsearch.monitoring.book import body_of
+from speechsearch.monitoring.review import review
 from speechsearch.monitoring.snapshot import MOST_SPAN_S, snapshot
 from speechsearch.monitoring.watch import Watch
 from speechsearch.server.acts import Acknowledge, Silence
@@ -23,6 +24,7 @@ from speechsearch.server.page import file_routes
 
 MOST_BODY_BYTES = 4096
 DEFAULT_SPAN_S = 3600
+DEFAULT_REVIEW_S = 30 * 24 * 3600
 T = TypeVar("T")
 
 
@@ -36,18 +38,29 @@ class Monitoring:
     async def read(self, request: Request) -> Response:
         """``GET /v1/monitoring?span=3600``."""
         check_token(request.headers, self._token)
-        try:
-            span_s = float(request.query_params.get("span", DEFAULT_SPAN_S))
-        except ValueError:
-            span_s = 0.0
-        if not 60 <= span_s <= MOST_SPAN_S:
-            raise MalformedMessage(
-                "span is no number of seconds", hint=f"Ask for 60 to {MOST_SPAN_S}"
-            )
+        span_s = _span_s(request, DEFAULT_SPAN_S)
 
         def read() -> bytes:
             with self._watch.lock:
                 return msgspec.json.encode(snapshot(self._watch, span_s))
+
+        return _json(await asyncio.to_thread(read))
+
+    async def review(self, request: Request) -> Response:
+        """``GET /v1/monitoring/review?span=2592000``: the watch itself, watched."""
+        check_token(request.headers, self._token)
+        span_s = _span_s(request, DEFAULT_REVIEW_S)
+
+        def read() -> bytes:
+            watch, now_s = self._watch, self._watch.now_s()
+            with watch.lock:
+                watch.flush()
+                points = watch.history.read(now_s - span_s, now_s)
+                alarms = watch.history.notes("alarm")
+            fired = [one for one in alarms if one["raised_s"] >= now_s - span_s]
+            rules = [one["rule"] for one in watch.options.rows]
+            found = {"span_s": span_s, **review(points, fired, rules)}
+            return msgspec.json.encode(found)
 
         return _json(await asyncio.to_thread(read))
 
@@ -91,6 +104,7 @@ def monitoring_routes(watch: Watch | None, token: str) -> list[Route]:
     routes = Monitoring(watch, token)
     return [
         Route("/v1/monitoring", routes.read),
+        Route("/v1/monitoring/review", routes.review),
         Route("/v1/alarms/test", routes.test, methods=["POST"]),
         Route("/v1/alarms/silence", routes.silence, methods=["POST"]),
         Route("/v1/alarms/ack", routes.acknowledge, methods=["POST"]),
@@ -100,6 +114,17 @@ def monitoring_routes(watch: Watch | None, token: str) -> list[Route]:
 def dashboard_routes(watch: Watch | None, token: str) -> list[Route]:
     """The page with its files, and what feeds it."""
     return [*file_routes("dashboard_files", "/dashboard"), *monitoring_routes(watch, token)]
+
+
+def _span_s(request: Request, default_s: float) -> float:
+    """Raises MalformedMessage."""
+    try:
+        span_s = float(request.query_params.get("span", default_s))
+    except ValueError:
+        span_s = 0.0
+    if not 60 <= span_s <= MOST_SPAN_S:
+        raise MalformedMessage("span is no number of seconds", hint=f"Ask for 60 to {MOST_SPAN_S}")
+    return span_s
 
 
 async def _body(request: Request, kind: type[T]) -> T:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Set
 
+from speechsearch.clock import monotonic_s
 from speechsearch.monitoring.observation import HeardPart, Passed
-from speechsearch.monitoring.seen import Heard
+from speechsearch.monitoring.seen import CHAMPION, Heard, Reheard, Turn
 from speechsearch.pipeline import Answered, Finder
 from speechsearch.search.index import Index
 from speechsearch.search.spelling import spellings
+from speechsearch.server.rehearing import Rehearing
 from speechsearch.server.sessions import Held
+from speechsearch.types import samples_to_ms
 from speechsearch.wire.events import UtteranceEnded
 from speechsearch.wire.server_session import PRE_ROLL_SAMPLES
 
@@ -17,8 +21,29 @@ MOST_ENTRIES_READ = 50_000
 """Of a larger catalogue no words are known: nothing is said of words outside it"""
 
 
+def turn_of(held: Held, ended: UtteranceEnded) -> Turn:
+    """On the monotonic clock; called in the instant of the endpoint."""
+    return Turn(
+        began_s=held.conversation.began_s,
+        ended_s=monotonic_s(),
+        silence_ms=samples_to_ms(max(0, ended.utterance.end_sample - ended.end_sample)),
+        pauses=held.pauses,
+        arm=held.seat.arm.value if held.seat else CHAMPION,
+    )
+
+
+def dated(turn: Turn) -> Turn:
+    """From the monotonic clock to seconds since 1970."""
+    return turn.later(_epoch_s())
+
+
+def reheard(session: str, utterance: int, rehearing: Rehearing) -> Reheard:
+    """What came of hearing it again."""
+    return Reheard(session, utterance, rehearing.outcome, rehearing.lap.later(_epoch_s()))
+
+
 def heard(
-    held: Held, ended: UtteranceEnded, answered: Answered, wait_ms: float, pauses: int
+    held: Held, ended: UtteranceEnded, answered: Answered, wait_ms: float, turn: Turn
 ) -> Heard:
     """An utterance and its answer, as the observer wants them."""
     sound, result = answered.utterance, answered.result
@@ -30,8 +55,11 @@ def heard(
         passed=Passed(sound.samples, max(0, ended.end_sample - onset), parts),
         result=result,
         wait_ms=wait_ms,
-        pauses=pauses,
+        pauses=turn.pauses,
         vad=held.listening.stream.detector if held.listening else "",
+        turn=dated(turn),
+        laps=tuple(lap.later(_epoch_s()) for lap in answered.laps),
+        info=answered.heard.pipeline.model.info if answered.heard else None,
     )
 
 
@@ -65,3 +93,8 @@ def _words(index: Index) -> Set[str]:
         for title in spellings(entry.title, entry.aliases)
         for word in title.split()
     }
+
+
+def _epoch_s() -> float:
+    """Seconds since 1970 at 0 of the monotonic clock."""
+    return time.time() - monotonic_s()

@@ -73,7 +73,8 @@ def openapi_document() -> dict[str, Any]:
             "/healthz": {"get": _plain("Whether the process is alive", 403, 405)},
             "/readyz": {"get": _ready()},
             "/metrics": {"get": _plain("Prometheus metrics", 401, 403, 405) | SECURED},
-            "/v1/monitoring": {"get": _monitoring()},
+            "/v1/monitoring": {"get": _monitoring(WATCHED, "What the dashboard shows", 3600)},
+            "/v1/monitoring/review": {"get": _monitoring(REVIEWED, "Series and rules", MONTH_S)},
             "/v1/alarms/test": {"post": _act("Fire an alarm end to end")},
             "/v1/alarms/silence": {"post": _act("Tell nobody of a rule for a while", Silence)},
             "/v1/alarms/ack": {"post": _act("Say who looks after an alarm", Acknowledge)},
@@ -187,19 +188,24 @@ def _ready() -> dict[str, Any]:
     return ready
 
 
-def _monitoring() -> dict[str, Any]:
+WATCHED = "Numbers, alarms, drift and the last utterances, without a word of them"
+REVIEWED = "Which series never moved, which alarms were acted on"
+MONTH_S = 30 * 24 * 3600
+
+
+def _monitoring(summary: str, shown: str, default_s: float) -> dict[str, Any]:
     span = {
         "name": "span",
         "in": "query",
         "description": "Seconds back from now",
-        "schema": {"type": "number", "minimum": 60, "maximum": MOST_SPAN_S, "default": 3600},
+        "schema": {"type": "number", "minimum": 60, "maximum": MOST_SPAN_S, "default": default_s},
     }
     answer = {
-        "description": "What the dashboard shows",
+        "description": shown,
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
     return {
-        "summary": "Numbers, alarms, drift and the last utterances, without a word of them",
+        "summary": summary,
         "parameters": [span],
         "responses": {"200": answer, **_faults(400, 401, 403, 405)},
         **SECURED,

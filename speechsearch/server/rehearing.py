@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from speechsearch.asr.batcher import Priority
-from speechsearch.clock import Clock
+from speechsearch.clock import Clock, Lap, monotonic_s
 from speechsearch.errors import SpeechsearchError
 from speechsearch.pipeline import Answered, Heard, Revision
 from speechsearch.server.answers import Answers, Work
@@ -36,6 +36,8 @@ class Rehearing:
         self._heard = heard
         self._priority = priority
         self._revising = Revising()
+        self._began_s = monotonic_s()
+        self._ended_s: float | None = None
         self._said: asyncio.Future[m.Revised | None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._hear())
 
@@ -48,6 +50,11 @@ class Rehearing:
     def outcome(self) -> str:
         """What came of it; empty while it is not over."""
         return self._revising.outcome
+
+    @property
+    def lap(self) -> Lap:
+        """How long the ear was at it, on the monotonic clock."""
+        return Lap("second pass", self._began_s, self._ended_s or monotonic_s())
 
     async def done(self) -> None:
         """Return once the second ear is done, or nobody waits for it any more."""
@@ -78,6 +85,7 @@ class Rehearing:
             pass  # too busy: the first answer stands
         except Exception:
             logging.exception("a revision failed")
+        self._ended_s = monotonic_s()
         self._say(self._revising.heard(revision))
 
     async def _revise(self) -> Revision:

@@ -21,6 +21,7 @@ from typing import IO
 import msgspec
 
 from speechsearch.config import PRIVATE_SERVER_ENV, RolloutOptions, Settings
+from speechsearch.durable import replace_file
 from speechsearch.errors import ConfigError, StateError
 from speechsearch.rollout import controller
 from speechsearch.rollout.registry import Registry
@@ -111,8 +112,5 @@ def _key(folder: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        aside = folder / f".aside-{secrets.token_hex(4)}"
-        aside.touch(0o600)
-        aside.write_bytes(secrets.token_bytes(KEY_BYTES))
-        aside.replace(path)
+        replace_file(path, secrets.token_bytes(KEY_BYTES), mode=0o600)
         return path.read_bytes()

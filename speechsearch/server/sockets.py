@@ -7,6 +7,7 @@ import contextlib
 import hmac
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,14 @@ from speechsearch.errors import (
 )
 from speechsearch.monitoring import seen
 from speechsearch.monitoring.metrics import Metrics
+from speechsearch.monitoring.seen import Turn
 from speechsearch.monitoring.watch import Unwatched, Watching
 from speechsearch.pipeline import Answered
 from speechsearch.server.answers import Answers
 from speechsearch.server.automated import Automated, Automations
 from speechsearch.server.conversation import Conversation, Say
 from speechsearch.server.listening import Listening
-from speechsearch.server.observing import heard
+from speechsearch.server.observing import dated, heard, reheard, turn_of
 from speechsearch.server.rehearing import Rehearing
 from speechsearch.server.replies import answer_message, error_message
 from speechsearch.server.sessions import Held, Sessions
@@ -113,13 +115,16 @@ class Sockets:
         if hello.automation and self.automations:
             held.automated = Automated(self.automations)
         if hello.vad == "server":
-            shortest_ms = self._answers.pipeline.options.turns.complete_ms
-            ears = held.seat or SameEars(self._segmenter, shortest_ms)
+            turns = self._answers.pipeline.options.turns
+            ears = held.seat or SameEars(self._segmenter, turns.complete_ms)
             stream = Stream(held.session, ears)
             held.listening = Listening(stream, partial(self._act, held), held.settle)
             say = held.listening.saying(held.send)
         held.conversation = Conversation(
             self._answers, self._metrics, say, hello=hello, seat=held.seat
+        )
+        held.conversation.reheard = lambda number, rehearing: self._watch.put(
+            reheard(held.session.id, number, rehearing)
         )
 
     async def drain(self) -> None:
@@ -241,8 +246,9 @@ class Sockets:
             case Withdrawn():
                 held.conversation.withdraw()
             case UtteranceEnded():
-                began_s = monotonic_s()
-                self._spawn(self._answer(held, event, held.conversation.end(event), began_s))
+                answering, turn = held.conversation.end(event), turn_of(held, event)
+                held.pauses = 0
+                self._spawn(self._answer(held, event, answering, turn))
             case Asked(m.Search() as query):
                 self._spawn(self._search(held, query))
             case Asked(m.Feedback() as feedback):
@@ -264,30 +270,29 @@ class Sockets:
         self._watch.put(seen.Acted(held.session.id, number, action, feedback.hit))
 
     async def _answer(
-        self, held: Held, ended: UtteranceEnded, answering: asyncio.Task[Answered], began_s: float
+        self, held: Held, ended: UtteranceEnded, answering: asyncio.Task[Answered], turn: Turn
     ) -> None:
-        number = ended.utterance.number
-        pauses, held.pauses = held.pauses, 0
-        wait_ms = 0.0
+        number, wait_ms = ended.utterance.number, 0.0
         answer: m.Final | m.Nothing | m.Error
         answered: Answered | None = None
         rehearing: Rehearing | None = None
         try:
             answered = await answering
             result, rehearing = await held.conversation.settle(answered)
-            wait_ms = (monotonic_s() - began_s) * 1000
+            wait_ms = (monotonic_s() - turn.ended_s) * 1000
             arm = held.seat.arm_of(answered).value if held.seat else m.CHAMPION
+            turn = replace(turn, arm=arm)
             answer = answer_message(result, ended, wait_ms, revising=bool(rehearing), arm=arm)
             if held.automated and isinstance(answer, m.Final):
                 answer = held.automated.answered(answer)
             self._metrics.stage("wait", wait_ms)
             self._metrics.answered(answered.utterance, result)
         except SpeechsearchError as error:
-            self._refuse(error.code)
+            self._refuse(error.code, held, number, turn)
             answer = error_message(error, number)
         except Exception:
             logging.exception("utterance %d of session %s failed", number, held.session.id)
-            self._refuse(SpeechsearchError.code)
+            self._refuse(SpeechsearchError.code, held, number, turn)
             failed = SpeechsearchError(
                 "the server failed on this utterance", hint="Say it again; its log has the cause"
             )
@@ -300,16 +305,19 @@ class Sockets:
             await held.listening.take(held.listening.stream.go_on)
         held.settle()
         if answered:
-            self._watch.put(heard(held, ended, answered, wait_ms, pauses))
+            self._watch.put(heard(held, ended, answered, wait_ms, turn))
         if rehearing:
-            revised = await held.conversation.revised(rehearing, ended, began_s)
+            revised = await held.conversation.revised(rehearing, ended, turn.ended_s)
             if revised:
                 held.session.revised(revised)
                 await held.send(revised)
 
-    def _refuse(self, code: str) -> None:
+    def _refuse(
+        self, code: str, held: Held | None = None, utterance: int = 0, turn: Turn | None = None
+    ) -> None:
         self._metrics.refused(code)
-        self._watch.put(seen.Failed(code))
+        session = held.session.id if held else ""
+        self._watch.put(seen.Failed(code, session, utterance, turn and dated(turn)))
 
     async def _search(self, held: Held, query: m.Search) -> None:
         hits, timings_ms = await self._answers.search(query.query, query.limit)

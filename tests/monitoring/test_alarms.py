@@ -82,3 +82,13 @@ def test_thresholds_out_of_order_are_refused(wrong):
 def test_every_stage_has_a_line_that_says_what_to_do_first():
     assert set(RUNBOOK) == set(STAGES) >= {metric.stage for metric in METRICS}
     assert Alarm(1, "level_dbfs", "capture", "", "alert").runbook == RUNBOOK["capture"]
+
+
+def test_what_was_raised_by_another_is_calm_only_after_checks_that_follow():
+    state = Hysteresis(AlarmOptions(checks=2))
+    state.check(0.9), state.check(0.9)
+    assert state.is_calm
+    state.put_in_force("alert")
+    assert not state.is_calm
+    state.check(0.9), state.check(0.9)
+    assert (state.is_calm, state.severity) == (True, None)

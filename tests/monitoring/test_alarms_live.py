@@ -105,6 +105,17 @@ def test_drift_is_an_alarm_too_and_a_restart_forgets_none():
     assert not again.is_silent("redo", 51)
 
 
+def test_a_drift_alarm_ends_when_its_metric_is_calm_and_all_end_with_their_reference():
+    book = Book()
+    for metric in ("snr_db", "level_dbfs"):
+        book.drifted(Alarm(200, metric, "capture", "it fell", "alert"), 1.0)
+    book.test(1.0)
+    (over,) = book.calmed({"snr_db", "confidence"}, 5.0)
+    assert (over.metric, over.cleared_s) == ("snr_db", 5.0)
+    assert [one.metric for one in book.calmed(None, 6.0)] == ["level_dbfs"]
+    assert set(book.in_force) == {"test"}
+
+
 def test_a_silence_holds_for_its_time_and_an_acknowledgement_has_a_name():
     book = Book()
     book.silence("*", 100.0, 0.0)

@@ -25,6 +25,12 @@ def test_other_letters_with_the_same_hits_are_the_same_search():
     assert likeness(GARDEN, again) >= 0.6
 
 
+def test_what_is_best_now_and_was_third_before_was_wanted_then():
+    journey = Journey()
+    journey.answered(search(1, "hxq", ["agent", "sharer", "garden"]))
+    assert journey.answered(search(2, "the secret garden", ["garden"], 8)) == [Outcome(1, "redo")]
+
+
 def test_another_wish_is_no_redo():
     journey = Journey()
     journey.answered(GARDEN)

@@ -48,6 +48,20 @@ def test_a_new_vad_is_the_cause_of_the_empty_transcripts_after_it():
     assert "empty transcripts rose" in empty.cause
 
 
+def test_the_same_people_tell_what_a_new_vad_did_though_nothing_left_the_reference():
+    people = Population(1, first=50)
+    alarms = watch(people.say(80, OLD), people.say(80, NEW, shift={"speech_share": -0.05}))
+    assert [alarm.metric for alarm in alarms] == ["speech_share"]
+    assert alarms[0].stage == "vad"
+    assert "since VAD silero:0.5 -> webrtc:3 at utterance 80" in alarms[0].cause
+    assert "empty transcripts are 0 % after it" in alarms[0].cause
+
+
+def test_a_new_vad_that_does_nothing_raises_nothing():
+    people = Population(1, first=50)
+    assert watch(people.say(80, OLD), people.say(120, NEW)) == []
+
+
 def test_searches_said_again_are_noticed_though_nothing_else_moved():
     redone = Population(1, first=50).say(60, OLD, fix={"redone": lambda _, n: n % 2})
     alarms = watch(usual(60), redone)

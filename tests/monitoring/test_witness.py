@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
@@ -6,9 +8,10 @@ from speechsearch.asr.model import ModelInfo
 from speechsearch.monitoring.exposition import vad_label
 from speechsearch.monitoring.fleet import Fleet
 from speechsearch.monitoring.observation import HeardPart, Passed, Versions
-from speechsearch.monitoring.seen import Acted, Failed, Gone, Heard, Queried, Reported
+from speechsearch.monitoring.seen import Acted, Failed, Gone, Heard, Queried, Reported, Turn
 from speechsearch.monitoring.timeline import Recorder
-from speechsearch.monitoring.witness import Facts, Witness, trace_id
+from speechsearch.monitoring.witness import Facts, Witness
+from speechsearch.tracing.spans import trace_id
 from speechsearch.types import Hit, Hypothesis, Result
 from speechsearch.wire.messages import Report
 from tests.asr.letters import TIMING, VOCABULARY
@@ -72,11 +75,11 @@ def test_one_id_leads_from_the_sound_to_the_click_and_no_word_is_kept():
     seen = Seen()
     report = Report(utterance=1, endpoint_ms=300.0, network_ms=2.0, all_ms=340.0)
     seen.take(heard(1), Reported("s", report), Acted("s", 1, "click", "agent"))
-    (kept,) = seen.witness.utterances
+    (kept,) = seen.witness.newest.utterances
     assert kept["id"] == trace_id("s", 1)
     assert (kept["became"], kept["rank"], kept["all_ms"]) == ("clicked", 2, 340)
     assert "garden" not in str(kept).lower()
-    assert seen.witness.touched == {kept["id"]}
+    assert seen.witness.newest.touched == {kept["id"]}
     assert (seen.mean("clicked"), seen.mean("rank_clicked")) == (1, 2)
 
 
@@ -141,3 +144,17 @@ def test_a_label_is_one_of_ours_whatever_a_client_says():
     assert vad_label("webrtc:2:0.5") == "webrtc:2:0.5"
     assert vad_label("alice's detector") == "other"
     assert vad_label("") == "unknown"
+
+
+def test_metrics_carry_the_arm_and_model_of_the_session_and_drift_is_the_champions():
+    seen = Seen()
+    turn = Turn(NOW_S, NOW_S, arm="challenger")
+    tried = replace(heard(1), turn=turn)
+    tried = replace(tried, result=replace(tried.result, model="m@2"))
+    seen.take(tried, Reported("s", Report(utterance=1, all_ms=340.0)), Acted("s", 1, "click", "x"))
+    seen.take(heard(1, session="t"), Acted("t", 1, "click", "agent"))
+    for series in ("wait_seconds", "all_seconds", "clicked"):
+        labels = {"model": "m@2", "arm": "challenger", "vad": "silero:0.5"}
+        assert seen.registry.get_sample_value(f"speechsearch_live_{series}_count", labels) == 1
+    assert [one.session for one in seen.observed] == ["t"]
+    assert seen.witness.newest.utterances[0]["arm"] == "challenger"

@@ -126,6 +126,20 @@ async def send_as_speech(server, paths):
             position += 32_000
 
 
+def test_the_watch_itself_shows_limits_with_their_origin_and_what_never_moved(browser, spoken_to):
+    with opened(browser, f"{spoken_to.http}/dashboard", wait=LIVE) as page:
+        page.get_by_text("Limits in force").click()
+        limits = page.locator("#thresholds").inner_text()
+        assert "speechsearch.toml" in limits
+        assert "slo_burn_3d" in limits
+        post(spoken_to, "test").raise_for_status()
+        page.get_by_text("Alarms that were acted on").click()
+        page.locator("#still dt").first.wait_for()
+        still = page.locator("#still").inner_text()
+        assert "alarms that never fired" in still
+        assert "overruns" in still
+
+
 def test_spans_change_by_keyboard_and_everything_has_a_name(browser, spoken_to):
     with opened(browser, f"{spoken_to.http}/dashboard", wait=LIVE) as page:
         page.wait_for_selector("figure canvas")
@@ -207,3 +221,13 @@ def test_every_file_is_served_with_the_policy_and_names_no_other_site(server, na
         assert "default-src 'none'" in answer.headers["content-security-policy"]
     if not name.startswith("uplot"):
         assert "://" not in (DASHBOARD / name).read_text()
+
+
+def test_a_screen_that_is_turned_keeps_its_charts(browser, spoken_to):
+    with opened(browser, f"{spoken_to.http}/dashboard", wait=LIVE) as page:
+        page.wait_for_selector("figure[data-series=level_dbfs] canvas")
+        page.route("**/v1/monitoring*", lambda route: route.abort())
+        page.set_viewport_size({"width": 390, "height": 844})
+        canvas = "document.querySelector('figure[data-series=level_dbfs] canvas')"
+        page.wait_for_function(f"() => {canvas}?.clientHeight < 90")
+        page.complaints.clear()

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from speechsearch.asr.second_ear import chosen_second_ear, open_second_ear
 from speechsearch.audio.player import read_audio
 from speechsearch.config import load_settings
 from speechsearch.monitoring.metrics import Metrics
@@ -58,6 +59,16 @@ def test_it_says_what_the_server_says_of_the_same_recordings(fixtures, pipeline,
         passed = hear(samples, pipeline, settings)
         texts = [part.result.text for part in passed.parts if part.result.text]
         assert texts == by_the_server(samples, pipeline, settings)
+
+
+def test_a_second_ear_has_the_last_word(fixtures, pipeline, settings, tmp_path):
+    if chosen_second_ear("auto") == "off":
+        pytest.skip("no second ear is installed")
+    ear = open_second_ear(chosen_second_ear("auto"), tmp_path)
+    samples = read_audio(fixtures.queries[0].path)
+    alone, both = hear(samples, pipeline, settings), hear(samples, pipeline, settings, ear)
+    assert [part.result.ear for part in both.parts] == [ear.name]
+    assert [part.result.hits for part in both.parts] == [part.result.hits for part in alone.parts]
 
 
 def test_speech_is_a_part_of_what_was_captured(fixtures, pipeline, settings):

@@ -51,6 +51,11 @@ def test_words_find_their_book_stemmed_misspelt_or_begun(books, query, first):
     assert ids(books, query)[0] == first
 
 
+def test_the_last_word_of_speech_is_a_whole_word(books):
+    assert books.search("pri", 10)
+    assert not books.search("pri", 10, typed=False)
+
+
 def test_a_title_comes_before_other_fields(tmp_path):
     entries = [Entry("a", "Dogs", fields={"about": "cats"}), Entry("b", "Cats")]
     build_index(entries, tmp_path / "i")

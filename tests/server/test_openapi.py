@@ -23,6 +23,7 @@ OPERATIONS = {
     "/v1/search": "GET",
     "/v1/transcriptions": "POST",
     "/v1/monitoring": "GET",
+    "/v1/monitoring/review": "GET",
     "/v1/alarms/test": "POST",
     "/v1/alarms/silence": "POST",
     "/v1/alarms/ack": "POST",

@@ -74,9 +74,11 @@ class Model:
 
 
 async def test_an_answer_does_not_wait_for_a_shadow_which_tells_how_long_it_was_worked_on():
-    model, told = Model(), []
+    model, told = Model(), asyncio.Queue()
     answers = Answers(None, Metrics("model"), ServerOptions())
-    answers.watch = lambda priority, seconds, in_the_way_s: told.append((priority, in_the_way_s))
+    answers.watch = lambda priority, seconds, in_the_way_s: told.put_nowait(
+        (priority, in_the_way_s)
+    )
 
     def work(name):
         return Work(SOUND, lambda log_probs, watch: name, model)
@@ -88,10 +90,11 @@ async def test_an_answer_does_not_wait_for_a_shadow_which_tells_how_long_it_was_
         assert await answer.outcome == "answer"
         assert await shadow.outcome is None
         assert shadow.stopped_after_s > 0
-        await asyncio.sleep(0)
-        assert [priority for priority, _ in told] == [Priority.SHADOW, Priority.ANSWER]
-        assert told[0][1] > 0
-        assert told[1][1] == 0, "an answer is in nobody's way"
+        stopped, answered = await told.get(), await told.get()
+        assert [stopped[0], answered[0]] == [Priority.SHADOW, Priority.ANSWER]
+        assert told.empty()
+        assert stopped[1] > 0
+        assert answered[1] == 0, "an answer is in nobody's way"
         assert answers.submit(work("later"), Priority.PAUSE, "somebody").stopped_after_s is None
     finally:
         answers.close()

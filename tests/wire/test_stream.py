@@ -43,6 +43,16 @@ def frame(sound, first=0):
     return encode_audio(AudioFrame(0, first, to_pcm(sound)))
 
 
+def alternating(spans):
+    """Frames of quiet and of speech, turn about."""
+    position, loud = 4, []
+    for quiet, speech in spans:
+        position += quiet
+        loud.append((position, position + speech))
+        position += speech
+    return spoken(*loud, length=position + 12)
+
+
 def messages(events, kind):
     return [e.message for e in events if isinstance(e, Reply) and isinstance(e.message, kind)]
 
@@ -113,12 +123,7 @@ def cut_by_a_client(sound):
     st.lists(st.integers(0, 4), max_size=12),
 )
 def test_the_server_cuts_as_the_client_would_however_sound_and_advice_come(spans, sizes, delays):
-    position, loud = 4, []
-    for quiet, speech in spans:
-        position += quiet
-        loud.append((position, position + speech))
-        position += speech
-    sound = spoken(*loud, length=position + 12)
+    sound = alternating(spans)
     ended = [e for e in play(new_stream(), sound, sizes, delays) if isinstance(e, UtteranceEnded)]
     expected = cut_by_a_client(to_pcm(sound).astype(np.float32) / 32768)
     assert [(e.utterance.start_sample, e.end_sample, e.reason) for e in ended] == [
@@ -355,12 +360,7 @@ def test_a_gap_in_the_sound_is_heard_by_other_ears_at_once():
     st.lists(st.integers(0, 300), max_size=5),
 )
 def test_ears_that_hear_alike_may_take_over_at_any_time_and_nothing_changes(spans, changes):
-    position, loud = 4, []
-    for quiet, speech in spans:
-        position += quiet
-        loud.append((position, position + speech))
-        position += speech
-    sound = spoken(*loud, length=position + 12)
+    sound = alternating(spans)
     frames = [sound[place : place + FRAME] for place in range(0, len(sound), FRAME)]
     ears, same = Ears(), Ears()
     pieces = [(OPTIONS if n in changes else None, one) for n, one in enumerate(frames)]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from speechsearch.durable import replace_file
+
 METRICS_FILE = "metrics.jsonl"
 
 
@@ -17,9 +19,7 @@ class Metrics:
         """Forget what a killed training wrote after its last state: it will be done again."""
         self._path = folder / METRICS_FILE
         kept = [row for row in read_metrics(self._path) if row["step"] <= steps_done]
-        aside = self._path.with_suffix(".part")
-        aside.write_text("".join(map(_line, kept)), encoding="utf-8")
-        aside.replace(self._path)
+        replace_file(self._path, "".join(map(_line, kept)).encode())
         self._file = self._path.open("a", encoding="utf-8", buffering=1)
 
     def write(self, row: Mapping[str, Any]) -> None:

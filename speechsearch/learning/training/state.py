@@ -7,7 +7,6 @@ text, and nothing else is ever loaded from them ([torch] extra).
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import torch
 
+from speechsearch.durable import replacing
 from speechsearch.errors import TrainingError
 from speechsearch.learning.training.batches import Place
 
@@ -47,13 +47,8 @@ class State:
 def save(folder: Path, state: State) -> Path:
     """Write the state and remove what is older than the one before."""
     target = folder / f"state-{state.step:09d}.pt"
-    aside = target.with_suffix(".part")
-    with aside.open("wb") as file:
+    with replacing(target) as file:
         torch.save({"schema": SCHEMA, **_plain(state)}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(target)
-    _flush(folder)
     for old in states(folder)[KEPT:]:
         old.unlink()
     return target
@@ -98,12 +93,3 @@ def _read(path: Path) -> State | None:
             hint="Begin anew in another folder: --out DIR",
         )
     return State(**{**stored, "place": Place(**stored["place"])})
-
-
-def _flush(folder: Path) -> None:
-    """Make a rename outlast a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,27 +2,31 @@
 
 import { band, columns, isOut, said } from "./words.js";
 
-const HEIGHT = 110;
+const NARROW = matchMedia("(max-width: 46rem)");
+const height = () => (NARROW.matches ? 78 : 110);
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 export class Charts {
   constructor(place) {
     this.place = place;
     this.charts = new Map();
+    NARROW.addEventListener("change", () => this.repaint());
     new ResizeObserver(() => this.#resize()).observe(place);
   }
 
   /** Draw these series; a chart stays where it is while its numbers move. */
   draw(series, spanS, nowS) {
+    this.drawn = [series, spanS, nowS];
     for (const one of series) {
       const chart = this.charts.get(one.name) ?? this.#add(one);
       chart.show(one, spanS, nowS);
     }
   }
 
-  /** Draw all anew: light has become dark. */
+  /** Draw all anew: light has become dark, or wide narrow. */
   repaint() {
     for (const chart of this.charts.values()) chart.forget();
+    if (this.drawn) this.draw(...this.drawn);
   }
 
   #add(one) {
@@ -60,6 +64,7 @@ class Chart {
     const statistic = { p95: "p95 ", total: "sum " }[one.statistic] ?? "";
     this.now.textContent = statistic + said(one.now, one.unit);
     this.figure.classList.toggle("out", isOut(one));
+    this.figure.classList.toggle("empty", !one.points.length);
     const usual = [band(one), one.count ? `n ${one.count}` : ""].filter(Boolean).join(", ");
     this.note.textContent = usual;
     const state = isOut(one) ? ", outside its band" : "";
@@ -82,7 +87,7 @@ class Chart {
 
   resize() {
     const width = this.canvas.clientWidth;
-    if (this.plot && width && width !== this.plot.width) this.plot.setSize({ width, height: HEIGHT });
+    if (this.plot && width && width !== this.plot.width) this.plot.setSize({ width, height: height() });
   }
 
   #begin(data) {
@@ -92,11 +97,11 @@ class Chart {
     this.plot = new uPlot(
       {
         width: this.canvas.clientWidth || 280,
-        height: HEIGHT,
+        height: height(),
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
         scales: { x: { range: () => this.range }, y: { range: (_, low, high) => this.#heights(low, high) } },
-        axes: [{ ...axis, size: 22, space: 70 }, { ...axis, size: 46, space: 28, values: (_, ticks) => ticks.map((tick) => short(tick, this.one.unit)) }],
+        axes: [{ ...axis, size: 22, space: 70 }, { ...axis, size: NARROW.matches ? 36 : 46, space: 28, values: (_, ticks) => ticks.map((tick) => short(tick, this.one.unit)) }],
         series: [{}, { stroke: color("--accent"), width: 2, points: { show: lone, size: 5 } }],
         hooks: { drawClear: [(plot) => this.#band(plot)] },
       },

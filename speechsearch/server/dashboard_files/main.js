@@ -6,6 +6,7 @@ import { band, clock, day, isOut, lasted, said } from "./words.js";
 const EVERY_MS = 2000;
 const TOKEN = "speechsearch.token"; // the page's own
 const LATENCY = new Set(["all_ms", "slow", "endpoint_ms", "wait_ms", "decode_ms", "search_ms"]);
+const LEGIBLE_PX = 110; // a narrower part of the bar says nothing: the table below does
 const BUDGET = ["endpoint_ms", "network_ms", "wait_ms"];
 const PARTS = {
   endpoint_ms: "endpoint: sure that you have finished",
@@ -164,9 +165,12 @@ function drawBudget({ budget, budget_ms: limit, objective, series }) {
     : "no client has told yet";
   const scale = Math.max(limit, whole.p95_ms ?? 0);
   const bars = BUDGET.filter((name) => parts[name].mean_ms).map((name) => {
-    const bar = text("span", `${name.replace("_ms", "")} ${said(parts[name].mean_ms, "ms")}`);
+    const share = parts[name].mean_ms / scale;
+    const words = `${name.replace("_ms", "")} ${said(parts[name].mean_ms, "ms")}`;
+    const bar = text("span", share * $("budget-bar").clientWidth > LEGIBLE_PX ? words : "");
+    bar.title = words;
     bar.dataset.part = name;
-    bar.style.width = `${(100 * parts[name].mean_ms) / scale}%`;
+    bar.style.width = `${100 * share}%`;
     return bar;
   });
   $("budget-bar").replaceChildren(...bars);
@@ -182,19 +186,24 @@ function drawBudget({ budget, budget_ms: limit, objective, series }) {
 
 // --- tables -----------------------------------------------------------------------------------
 
-function drawDrift({ frozen, collected, wanted, utterances, window: size, features }) {
+function drawDrift({ frozen, collected, wanted, utterances, window: size, features, model, coming }) {
+  const next = coming ? `; ${coming.model} has ${coming.collected} of ${coming.wanted} for its own` : "";
   $("drift-about").textContent = frozen
-    ? `the newest ${size} utterances against ${utterances} frozen with the model`
+    ? `the newest ${size} utterances against ${utterances} frozen with ${model}${next}`
     : `the reference is being collected: ${collected} of ${wanted} utterances`;
+  $("drift").hidden = !frozen;
   fill(
     $("drift").tBodies[0],
     features.map((one) => [
       one.words, one.stage, said(one.now, one.unit), said(one.reference, one.unit),
-      band(one).replace("usual ", ""), said(one.ks, ""),
+      isBand(one) ? band(one).replace("usual ", "") : "–", said(one.ks, ""),
     ]),
-    (place) => isOut(features[place]) && [2],
+    (place) => isBand(features[place]) && isOut(features[place]) && [2],
   );
 }
+
+/** Of what is 0 or 1 in a single utterance four fifths are alike: that is no band. */
+const isBand = ({ low, high }) => low < high;
 
 function drawUtterances(utterances) {
   fill(
@@ -211,12 +220,42 @@ function drawThresholds({ thresholds, series }) {
   const units = Object.fromEntries(series.map((one) => [one.name, one]));
   fill(
     $("thresholds").tBodies[0],
-    Object.entries(thresholds).map(([name, one]) => {
-      const { words, unit } = units[name];
+    thresholds.map((one) => {
+      const { words, unit } = units[one.series];
       const limits = [one.warning, one.alert, one.clear].map((limit) => said(limit, unit));
-      return [words, one.side, ...limits, lasted(one.window_s), one.least, one.why];
+      const what = one.rule === one.series ? words : `${words} (${one.rule})`;
+      return [what, one.side, ...limits, lasted(one.window_s), one.least, one.why];
     }),
   );
+}
+
+async function drawReview() {
+  if (!$("review").open) return;
+  const answer = await call("v1/monitoring/review");
+  if (!answer.ok) return;
+  const { alarms, series } = await answer.json();
+  const fired = alarms.filter((one) => one.fired).sort((a, b) => b.fired - a.fired);
+  fill(
+    $("reviewed").tBodies[0],
+    fired.map((one) => [
+      one.rule, one.fired, one.alerts, one.acknowledged, one.silenced,
+      one.median_s === null ? "" : lasted(one.median_s), one.verdict,
+    ]),
+  );
+  const still = {
+    "alarms that never fired": alarms.filter((one) => !one.fired).map((one) => one.rule),
+    "series that never moved": named(series, "never moved"),
+    "too few to tell": named(series, "too few to tell"),
+    "never measured": named(series, "never measured"),
+  };
+  const known = Object.entries(still).filter(([, names]) => names.length);
+  $("still").replaceChildren(...known.flatMap(([what, names]) => [text("dt", what), text("dd", names.join(", "))]));
+}
+
+function named(series, state) {
+  return series
+    .filter((one) => one.state === state)
+    .map((one) => (one.count ? `${one.words} (${said(one.low, one.unit)}, n ${one.count})` : one.words));
 }
 
 function fill(body, rows, out = () => false) {
@@ -243,6 +282,7 @@ $("spans").addEventListener("click", ({ target }) => {
   for (const button of $("spans").children) button.setAttribute("aria-pressed", button === target);
   ask();
 });
+$("review").addEventListener("toggle", drawReview);
 $("token").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem(TOKEN, $("token-text").value.trim());

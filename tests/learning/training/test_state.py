@@ -37,7 +37,7 @@ def test_two_are_kept_and_a_torn_newest_falls_back_to_the_one_before(tmp_path):
 
 def test_what_a_kill_left_half_written_is_no_state(tmp_path):
     save(tmp_path, state(1))
-    (tmp_path / "state-000000002.part").write_bytes(b"half")
+    (tmp_path / ".state-000000002.pt.part").write_bytes(b"half")
     assert newest(tmp_path).step == 1
 
 
