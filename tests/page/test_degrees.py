@@ -128,8 +128,11 @@ def test_what_the_browser_keeps_from_opening_is_offered_and_said_to_be(browser, 
         assert tally(tmp_path, "full") == (1, 1, 0, 0)
 
 
+@pytest.mark.parametrize(
+    ("typed", "agreed"), [("pride and prejudice", True), ("the odyssey", False)]
+)
 def test_in_the_shadow_nothing_heard_is_shown_and_what_is_picked_is_compared(
-    browser, at, first, tmp_path
+    browser, at, tmp_path, typed, agreed
 ):
     with at("shadow") as server:
         with opened(browser, server.http) as page:
@@ -139,12 +142,12 @@ def test_in_the_shadow_nothing_heard_is_shown_and_what_is_picked_is_compared(
             expect(page, "#status", re.compile("^Heard"))
             assert page.locator(HITS).count() == 0
             assert page.locator("#stable").inner_text() == ""
-            page.fill("#query", "the odyssey")
+            page.fill("#query", typed)
             page.locator(HITS).first.wait_for()
             with page.expect_popup():
                 page.locator(HITS).first.click()
-            assert told(page) == [("click", first.item)]
-        assert tally(tmp_path, "shadow") == (1, 1, 0, 0)
+            assert told(page) == [("click", typed.replace(" ", "-"))]
+        assert tally(tmp_path, "shadow") == (1, int(agreed), 0, 0)
 
 
 def test_where_only_people_decide_no_microphone_is_opened(browser, at):
