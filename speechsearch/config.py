@@ -151,6 +151,16 @@ class ServerOptions:
 
     __pydantic_config__: ClassVar = STRICT
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"server.port is {self.port}: ports are 0 (any free one) to 65535")
+        above_zero = ("max_connections", "max_load", "max_queued", "deadline_ms")
+        wrong = [name for name in above_zero if getattr(self, name) <= 0]
+        late = ("revise_within_ms", "drain_s", "resume_window_s")
+        wrong += [name for name in late if getattr(self, name) < 0]
+        if wrong:
+            raise ConfigError(f"server.{wrong[0]} is {getattr(self, wrong[0])}: that is too little")
+
 
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
