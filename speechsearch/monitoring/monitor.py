@@ -10,7 +10,7 @@
         print(alarm.severity, alarm.metric, alarm.stage, alarm.cause, alarm.runbook)
 
 Pure: no clock, no files, no threads. An observation whose outcome (redone, clicked) is awaited is
-handed in once that is known. A look at the windows takes about 50 ms of CPU: not in an event loop.
+handed in once that is known. A look at the windows takes up to 120 ms of CPU: not in an event loop.
 """
 
 from __future__ import annotations
