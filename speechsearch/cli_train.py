@@ -127,7 +127,7 @@ class Shown:
     """What happens, on stderr: a bar in a terminal, lines in a log."""
 
     def __init__(self, recipe: Recipe, progress: Progress, bar: TaskID) -> None:
-        self._steps = recipe.optimiser.steps
+        self._minutes = recipe.optimiser.minutes
         self._progress, self._bar = progress, bar
 
     @classmethod
@@ -138,7 +138,9 @@ class Shown:
 
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
         with Progress(*columns, console=errors) as progress:
-            yield cls(recipe, progress, progress.add_task("", total=recipe.optimiser.steps))
+            optimiser = recipe.optimiser
+            total = round(optimiser.minutes * 60) if optimiser.minutes else optimiser.steps
+            yield cls(recipe, progress, progress.add_task("", total=total))
 
     def started(self, corpus: Corpus, steps_done: int) -> None:
         """Say what is learned from."""
@@ -149,15 +151,17 @@ class Shown:
             self._say(f"left out, {reason}: {count}")
         if steps_done:
             self._say(f"going on after step {steps_done}")
-        self._progress.update(self._bar, completed=steps_done)
+        if not self._minutes:
+            self._progress.update(self._bar, completed=steps_done)
 
     def stepped(self, stepped: Stepped) -> None:
         """Move the bar."""
         left = timedelta(seconds=round(stepped.left_s))
         said = f"letters {stepped.letters:.3f}  teacher {stepped.teacher:.3f}  {left} left"
-        self._progress.update(self._bar, completed=stepped.step, description=said)
+        done = round(stepped.worked_s) if self._minutes else stepped.step
+        self._progress.update(self._bar, completed=done, description=said)
         if not errors.is_terminal and stepped.step % SAID_EVERY_STEPS == 0:
-            self._say(f"{stepped.step}/{self._steps}  {said}")
+            self._say(f"step {stepped.step}  {said}")
 
     def watched(self, step: int, tables: list[Watched]) -> None:
         """Error rates, and what some recordings sound like to it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,7 @@ Sound = npt.NDArray[np.float32]
 RATE_HZ = 16_000
 RESAMPLED = (0.82, 1.22)
 """Read at another rate, a voice gets another throat and pitch"""
+FLITE_VOICES = ("slt", "rms", "awb", "kal16")
 ESPEAK_VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-029", "en-us+f3", "en-gb+m5")
 
 
@@ -112,9 +114,30 @@ class Espeak:
         return f"espeak {name}", soxr.resample(sound, rate_hz, RATE_HZ)
 
 
+class Flite:
+    """Four speakers (CMU Arctic and older), 40 times as fast as real time: sparingly."""
+
+    licence = "no rights in the output (flite: BSD-like)"
+    source = "flite"
+
+    def __init__(self) -> None:
+        self.say("ready", np.random.default_rng(0))
+
+    def say(self, text: str, random: np.random.Generator) -> tuple[str, Sound]:
+        """Voice, pace and throat are drawn."""
+        name, pace = str(random.choice(FLITE_VOICES)), float(random.uniform(0.85, 1.3))
+        throat = float(random.uniform(*RESAMPLED))
+        with tempfile.NamedTemporaryFile(suffix=".wav") as file:
+            stretch = ["--setf", f"duration_stretch={pace:.2f}"]
+            command = ["flite", "-voice", name, *stretch, "-t", text, "-o", file.name]
+            subprocess.run(command, capture_output=True, check=True, timeout=60)
+            sound, rate_hz = soundfile.read(file.name, dtype="float32")
+        return f"flite {name} {throat:.2f}", soxr.resample(sound, rate_hz * throat, RATE_HZ)
+
+
 def open_voices(names: Sequence[str], kokoro: Sequence[Path]) -> list[tuple[Voice, float]]:
     """Each voice with its share, of ``joe=8,espeak=1``; ImportError or OSError for one not here."""
-    makers = {"joe": Piper, "espeak": Espeak, "kokoro": lambda: Kokoro(*kokoro)}
+    makers = {"joe": Piper, "espeak": Espeak, "flite": Flite, "kokoro": lambda: Kokoro(*kokoro)}
     voices: list[tuple[Voice, float]] = []
     for one in names:
         name, _, share = one.partition("=")

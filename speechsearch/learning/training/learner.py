@@ -63,13 +63,13 @@ class Learner:
         self._average = {name: weight.detach().clone() for name, weight in state.items()}
         self._bad_steps = 0
 
-    def learn(self, examples: Examples, step: int) -> Learned:
-        """Step 0, 1, …"""
+    def learn(self, examples: Examples, step: int, done: float) -> Learned:
+        """Step 0, 1, …; ``done`` is the share of the training that is behind it."""
         options = self._recipe.optimiser
         _seed(self._recipe.seed, step)
         for group in self._optimiser.param_groups:
             factor = letters_factor if group["name"] == "letters" else rate_factor
-            group["lr"] = group["rate"] * factor(step, options)
+            group["lr"] = group["rate"] * factor(step, done, options)
         letters, teacher = self._blame(examples)
         loss = letters + teacher
         self._optimiser.zero_grad(set_to_none=True)

@@ -12,7 +12,7 @@ from speechsearch.learning.training.recipe import Recipe, Speech
 README = "README.md"
 
 
-def provenance(recipe: Recipe, corpus: Corpus, start: Path) -> str:
+def provenance(recipe: Recipe, corpus: Corpus, start: Path, steps: int) -> str:
     """README.md of the checkpoint: the recipe's data and licences, then the start's own origin."""
     optimiser = recipe.optimiser
     taught = f", with {_name(recipe.teacher)} as its teacher" if recipe.teacher else ""
@@ -21,7 +21,7 @@ def provenance(recipe: Recipe, corpus: Corpus, start: Path) -> str:
         "",
         ORIGIN,
         "",
-        f"Trained on from {_name(recipe.start)}{taught}: {optimiser.steps} steps of "
+        f"Trained on from {_name(recipe.start)}{taught}: {steps} steps of "
         f"{optimiser.batch_s:g} s of sound by `speechsearch train`, recipe {recipe.fingerprint}.",
         "",
         "| table | condition | minutes | recordings | licences |",

@@ -88,6 +88,9 @@ class Optimiser(_Part, frozen=True):
     """AdamW with a rate for each part: pretrained parts take little."""
 
     steps: Count = 1000
+    minutes: Positive | None = None
+    """Of work, instead of ``steps``: for a machine that is lent for so long. The rates then follow
+    the clock, so that two such trainings are alike but not equal"""
     batch_s: Positive = 48.0
     """Seconds of sound in a step, padding counted"""
     front_rate: NotNegative = 1e-5

@@ -26,7 +26,7 @@ from speechsearch.learning.training.metrics import Metrics
 from speechsearch.learning.training.provenance import README, provenance
 from speechsearch.learning.training.recipe import Recipe
 from speechsearch.learning.training.run_folder import alone, write_checkpoint
-from speechsearch.learning.training.schedule import rate_factor
+from speechsearch.learning.training.schedule import rate_factor, share_done
 from speechsearch.learning.training.spectator import Spectator, Stepped
 from speechsearch.learning.training.state import State
 from speechsearch.learning.training.watch import hear, listener, rows_of
@@ -94,10 +94,10 @@ class Training:
         if not first.step:
             self._watch(spectator, metrics)
         for examples in self._examples(corpus):
-            if self._state.step >= recipe.optimiser.steps:
+            if self._done >= 1:
                 break
             self._step(examples, first, began_s, spectator, metrics)
-            last = self._state.step >= recipe.optimiser.steps
+            last = self._done >= 1
             if last or self._state.step % recipe.watch_every_steps == 0:
                 self._watch(spectator, metrics)
             stopped = stop()
@@ -116,8 +116,8 @@ class Training:
         spectator: Spectator,
         metrics: Metrics,
     ) -> None:
-        recipe, step = self._recipe, self._state.step
-        learned = self._learner.learn(examples, step)
+        recipe, step, done = self._recipe, self._state.step, self._done
+        learned = self._learner.learn(examples, step, done)
         working_s = self._clock() - began_s
         self._state = replace(
             self._state,
@@ -126,18 +126,23 @@ class Training:
             heard_s=self._state.heard_s + examples.seconds,
             worked_s=first.worked_s + working_s,
         )
-        left = recipe.optimiser.steps - self._state.step
+        gained = self._done - share_done(first.step, first.worked_s, recipe.optimiser)
         stepped = Stepped(
             step=self._state.step,
             epoch=self._state.place.epoch,
             **asdict(learned),
-            rate=recipe.optimiser.encoder_rate * rate_factor(step, recipe.optimiser),
+            rate=recipe.optimiser.encoder_rate * rate_factor(step, done, recipe.optimiser),
             heard_s=self._state.heard_s,
             worked_s=self._state.worked_s,
-            left_s=left * working_s / (self._state.step - first.step),
+            left_s=max(0.0, 1 - self._done) * working_s / max(gained, 1e-9),
         )
         metrics.write(stepped.row)
         spectator.stepped(stepped)
+
+    @property
+    def _done(self) -> float:
+        """The share of the training that is behind it."""
+        return share_done(self._state.step, self._state.worked_s, self._recipe.optimiser)
 
     def _examples(self, corpus: Corpus) -> Iterator[Examples]:
         recipe, about = self._recipe, self._learner.checkpoint
@@ -190,7 +195,7 @@ class Training:
         def write(folder: Path) -> None:
             save_file(self._learner.result(), folder / WEIGHTS_FILE, metadata={"format": "pt"})
             (folder / WEIGHTS_FILE).chmod(0o644)  # safetensors leaves it to its owner alone
-            told = provenance(self._recipe, corpus, self._start)
+            told = provenance(self._recipe, corpus, self._start, self._state.step)
             (folder / README).write_text(told, encoding="utf-8")
 
         return write_checkpoint(self._folder, self._start, write)

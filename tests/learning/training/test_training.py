@@ -112,6 +112,34 @@ def test_steps_that_were_made_after_the_last_state_are_made_again(recipe, little
     assert curve(tmp_path / "run") == curve(tmp_path / "undisturbed")
 
 
+class Ticking:
+    """Every look at it takes half a second."""
+
+    now_s = 0.0
+
+    def __call__(self):
+        self.now_s += 0.5
+        return self.now_s
+
+
+def test_a_training_of_minutes_ends_with_them_and_its_rates_with_it(recipe, little, tmp_path):
+    timed = msgspec.structs.replace(
+        recipe(), out=str(tmp_path / "run"), optimiser=Optimiser(minutes=0.5, warmup_steps=1)
+    )
+    first, rest = Spectator(), Spectator()
+    stopped = training.Training(timed, little, None, clock=Ticking())
+    assert stopped.run(first, lambda: len(first.steps) >= 8) is None
+    made = training.Training(timed, little, None, clock=Ticking()).run(rest)
+    steps = first.steps + rest.steps
+    assert rest.began_at == 8
+    assert steps[-2].worked_s < 30 <= steps[-1].worked_s
+    assert steps[-1].left_s == 0
+    rates = [step.rate for step in steps]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 0.05 * rates[0]
+    assert f"{len(steps)} steps of" in (made / "README.md").read_text()
+
+
 def test_it_learns(recipe, little, tmp_path):
     made, seen = train(recipe(steps=120), little, tmp_path / "run")
     first, last = seen.steps[0], seen.steps[-1]
