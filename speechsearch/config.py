@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -43,8 +45,24 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
 
 
 def default_models_dir() -> Path:
-    """``models/`` beside the package: where the repository ships them."""
-    return Path(__file__).resolve().parent.parent / "models"
+    """The models that come with the program."""
+    return _shipped_dir() / "models"
+
+
+def fixtures_dir() -> Path:
+    """The recordings that come with the program, and their ``manifest.tsv``."""
+    return _shipped_dir() / "audio_fixtures"
+
+
+@cache
+def _shipped_dir() -> Path:
+    """The source tree, or where pip put what lies in the wheel beside the package."""
+    tree = Path(__file__).resolve().parent.parent
+    if (tree / "pyproject.toml").exists():
+        return tree
+    wheel = distribution("speechsearch")
+    named = (one for one in wheel.files or () if one.match("audio_fixtures/manifest.tsv"))
+    return next((Path(str(wheel.locate_file(one))).resolve().parents[1] for one in named), tree)
 
 
 def user_models_dir() -> Path:
@@ -132,6 +150,16 @@ class ServerOptions:
     uploads: UploadOptions = UploadOptions()
 
     __pydantic_config__: ClassVar = STRICT
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"server.port is {self.port}: ports are 0 (any free one) to 65535")
+        above_zero = ("max_connections", "max_load", "max_queued", "deadline_ms")
+        wrong = [name for name in above_zero if getattr(self, name) <= 0]
+        late = ("revise_within_ms", "drain_s", "resume_window_s")
+        wrong += [name for name in late if getattr(self, name) < 0]
+        if wrong:
+            raise ConfigError(f"server.{wrong[0]} is {getattr(self, wrong[0])}: that is too little")
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ def test_a_file_of_ones_own_is_found_in_the_configuration_folder(tmp_path):
         "[server]\nprot = 1\n",
         "[sever]\nport = 1\n",
         "[server]\nport = 'many'\n",
+        "[server]\nport = 99999\n",
+        "[server]\nmax_queued = 0\n",
         "[vad]\nhangover_ms = 1\n",
         "not toml",
     ],

@@ -9,7 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -93,7 +93,7 @@ async def _wait_until_ready(
             while not await asyncio.to_thread(is_ready, "127.0.0.1", port):
                 if process.returncode is not None:
                     raise ServerUnavailable(
-                        f"the private server did not start: {' '.join(said) or 'no reason'}",
+                        f"the private server did not start: {_reason(said)}",
                         hint="speechsearch doctor says what is missing",
                     )
                 await asyncio.sleep(0.1)
@@ -101,6 +101,12 @@ async def _wait_until_ready(
         raise ServerUnavailable(
             f"the private server was not ready within {START_TIMEOUT_S:.0f} s"
         ) from None
+
+
+def _reason(said: Iterable[str]) -> str:
+    """From the word ``error:`` on where it is there; what the server said before is no reason."""
+    words = " ".join(said)
+    return words.rpartition("error: ")[2] or "no reason"
 
 
 async def _collect(process: asyncio.subprocess.Process, said: deque[str]) -> None:

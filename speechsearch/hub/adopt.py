@@ -27,7 +27,7 @@ from speechsearch.asr.folder import MANIFEST_FILE, SCHEMA, Manifest, ModelFolder
 from speechsearch.asr.model import ModelInfo
 from speechsearch.asr.ready import ready_in, take_ready
 from speechsearch.audio.player import read_audio
-from speechsearch.config import default_models_dir
+from speechsearch.config import fixtures_dir
 from speechsearch.errors import ModelError
 from speechsearch.hub.repository import CARD_FILES, stated
 from speechsearch.types import SAMPLE_RATE_HZ, Audio
@@ -151,14 +151,14 @@ def _graphs(source: Path, made: Path, info: ModelInfo, precision: Precision) -> 
 
 
 def reference_sounds() -> list[Audio]:
-    """What shows how far int8 strays: the fixtures beside the package if any, else noise."""
+    """What shows how far int8 strays: the fixtures if any, else noise."""
     recordings = reference_paths()[:_RECORDINGS]
     return [read_audio(path) for path in recordings] or [noise(5 * SAMPLE_RATE_HZ)]
 
 
 def reference_paths() -> list[Path]:
-    """The queries among the fixtures, where these lie beside the package."""
-    return sorted((default_models_dir().parent / "audio_fixtures").glob("q*.flac"))
+    """The queries among the fixtures."""
+    return sorted(fixtures_dir().glob("q*.flac"))
 
 
 def _card(source: Path) -> dict[str, object]:

@@ -49,23 +49,21 @@ def demo_catalogue() -> Path:
 def read_catalogue(path: Path, on_row: Callable[[int], None] | None = None) -> CatalogueRead:
     """Read all rows; ``on_row`` hears the number of rows read so far.
 
-    Raises CatalogueError when the file cannot be read at all or has no `id` and `title` columns.
+    Raises CatalogueError when the file cannot be read at all or none of its rows can be used.
     """
     text = _text(path)
     rows = _json_rows(text) if _is_json(path, text) else _table_rows(path, text)
     entries: dict[str, Entry] = {}
     bad: list[BadRow] = []
-    named = False
     for number, (line, row) in enumerate(rows, 1):
         try:
-            named = named or (isinstance(row, dict) and {"id", "title"} <= row.keys())
             entry = _entry(row, entries)
             entries[entry.id] = entry
         except _BadRowError as error:
             bad.append(BadRow(line, str(error)))
         if on_row is not None:
             on_row(number)
-    if bad and not named:
+    if bad and not entries:
         raise CatalogueError(
             f"no row of {path} has an id and a title; line {bad[0].line}: {bad[0].reason}",
             hint=_NEEDED,

@@ -17,7 +17,6 @@ from speechsearch.errors import SpeechsearchError, TableError
 from speechsearch.pipeline import Pipeline
 from speechsearch.types import Audio, Result
 
-SHIPPED = Path(__file__).resolve().parents[2] / "audio_fixtures" / "manifest.tsv"
 AT_ONCE = 4
 FEWER_FOUND = 2
 """So many recordings less than the champion may be found: one is chance"""

@@ -23,7 +23,7 @@ import msgspec
 from starlette.routing import Route
 
 from speechsearch.asr.batcher import Priority
-from speechsearch.config import Settings
+from speechsearch.config import Settings, fixtures_dir
 from speechsearch.errors import IllegalTransition, RolloutError, SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Pipeline, Spoken
@@ -33,7 +33,7 @@ from speechsearch.rollout.router import Arm, Router
 from speechsearch.rollout.state import Decision, Incident, Phase, Plan, State, Transition
 from speechsearch.rollout.version import PipelineVersion, Stage
 from speechsearch.server.answers import Answers, answering
-from speechsearch.server.golden import SHIPPED, Prover
+from speechsearch.server.golden import Prover
 from speechsearch.server.mirror import Mirror
 from speechsearch.server.rollout_files import RolloutFiles
 from speechsearch.server.rollout_metrics import RolloutMetrics
@@ -89,7 +89,7 @@ class Rollouts:
         self._pending = _Pending()
         self._resumed = asyncio.Event()
         table = settings.rollout.golden
-        self._prover = Prover(Path(table) if table else SHIPPED, self._hear)
+        self._prover = Prover(Path(table) if table else fixtures_dir() / "manifest.tsv", self._hear)
 
     # --- the server around it -------------------------------------------------------------------
 

@@ -28,8 +28,8 @@ async def test_a_private_server_that_is_killed_comes_back_at_the_same_address():
 
 
 async def test_a_private_server_that_cannot_start_says_why():
-    with pytest.raises(ServerUnavailable, match="no-such-model"):
-        async with private_server(["--model", "no-such-model"]):
+    with pytest.raises(ServerUnavailable, match="did not start: there is no index at .*no-such"):
+        async with private_server(["--index", "no-such"]):
             pass
 
 

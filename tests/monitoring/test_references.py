@@ -62,7 +62,7 @@ def test_without_anything_frozen_the_newest_model_is_collected_alone():
 def test_alarms_are_over_once_the_windows_are_as_they_were():
     references = References(None, "m@1", FEW)
     update(references, said(125, OLD))
-    alarms, _ = update(references, said(110, OLD, first=50, level_dbfs=-20))
+    alarms, _ = update(references, said(130, OLD, first=50, level_dbfs=-20))
     assert "level_dbfs" in alarms
     assert "level_dbfs" not in references.calm
     update(references, said(520, OLD, first=20))

@@ -69,7 +69,9 @@ def test_progress_counts_every_row(tmp_path):
     assert seen == [1, 2]
 
 
-@pytest.mark.parametrize("text", ["", "name,year\nEmma,1815\n", "just words\n"])
+@pytest.mark.parametrize(
+    "text", ["", "name,year\nEmma,1815\n", "just words\n", "id,title\n1,\n,Emma\n"]
+)
 def test_a_file_without_id_and_title_is_no_catalogue(tmp_path, text):
     with pytest.raises(CatalogueError) as caught:
         read_catalogue(catalogue(tmp_path, "b.csv", text))

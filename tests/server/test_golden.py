@@ -5,15 +5,16 @@ from types import SimpleNamespace
 import pytest
 
 from speechsearch.asr.wer import Errors
+from speechsearch.config import fixtures_dir
 from speechsearch.errors import ModelError, TableError
-from speechsearch.server.golden import SHIPPED, Prover, Score, faults, read_golden
+from speechsearch.server.golden import Prover, Score, faults, read_golden
 from speechsearch.types import Hit, Hypothesis, Result
 
 GOOD = Score(40, found=35, heard_in_noise=0, errors=Errors(10, 100))
 
 
 def test_the_shipped_recordings_are_all_there(fixtures):
-    golden = read_golden(SHIPPED)
+    golden = read_golden(fixtures_dir() / "manifest.tsv")
     assert len(golden) == len(fixtures.recordings)
     assert all(one.path.is_file() for one in golden)
     assert sum(bool(one.item) for one in golden) == len(fixtures.queries)
