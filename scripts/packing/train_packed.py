@@ -19,6 +19,7 @@ import sys
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -137,11 +138,23 @@ def bring_out(made: Path | None, out: Path) -> None:
         weights = {name: one for name, one in state.average.items() if "masked_spec" not in name}
         card = f"# {PACK.name}\n\nUnfinished: {state.step} steps were made.\n"
     whole = RUN / "weights.safetensors"
-    half = {name: one.half().contiguous() for name, one in weights.items()}
-    save_file(half, whole, metadata={"format": "pt"})
+    save_file(halved(weights, load_file(PACK / "start" / "model.safetensors")), whole)
     print(f"brought out: {split(whole, out, MOST_BYTES)}")
     (out / "README.md").write_text(card, encoding="utf-8")
     shutil.copyfile(RUN / "metrics.jsonl", out / "metrics.jsonl")
+
+
+def halved(weights: dict[str, Any], start: dict[str, Any]) -> dict[str, Any]:
+    """In half precision, but for what the model begun with has kept in float32 beside halves."""
+    import torch
+
+    kept = {name for name, one in start.items() if one.dtype == torch.float32}
+    if len(kept) == len(start):
+        kept = set()
+    return {
+        name: (one.float() if name in kept else one.half()).contiguous()
+        for name, one in weights.items()
+    }
 
 
 def arguments() -> argparse.Namespace:

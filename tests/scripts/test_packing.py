@@ -169,6 +169,18 @@ def test_what_is_packed_here_trains_there_and_comes_back(home, tmp_path):
     )
 
 
+def test_what_the_start_keeps_in_float32_stays_so():
+    torch = pytest.importorskip("torch", reason="needs the [torch] extra")
+    from train_packed import halved
+
+    weights = {"a": torch.ones(2), "b": torch.full((2,), 1e5)}
+    mixed = halved(weights, {"a": torch.ones(2).half(), "b": torch.ones(2)})
+    assert [str(one.dtype) for one in mixed.values()] == ["torch.float16", "torch.float32"]
+    assert torch.equal(mixed["b"], weights["b"])
+    whole = halved({"a": weights["a"]}, {"a": torch.ones(2)})
+    assert whole["a"].dtype == torch.float16
+
+
 def test_speech_is_coded_anew_and_rooms_stay_as_they_are(home):
     pytest.importorskip("torch", reason="needs the [torch] extra")
     from packing import pack
