@@ -12,7 +12,7 @@ from rich.table import Table
 from speechsearch.cli_shared import Asked, IndexOption, JsonOption, output, reports
 
 if TYPE_CHECKING:
-    from speechsearch.client.automation import Catalogue, Kept
+    from speechsearch.automation import Catalogue, Kept
 
 automation_app = typer.Typer(
     no_args_is_help=True,
@@ -44,7 +44,7 @@ def up(index: IndexOption = "", as_json: JsonOption = False) -> None:
 
 
 def _catalogue(index: str) -> Catalogue:
-    from speechsearch.client.automation import Catalogue
+    from speechsearch.automation import Catalogue
 
     return Catalogue.of(Asked(index=index).settings())
 

@@ -70,7 +70,12 @@ def start(*arguments, port=None, **environment):
         [*COMMAND, "serve", "--port", str(port), *arguments],
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "SPEECHSEARCH_MONITORING__FOLDER": str(history), **environment},
+        env={
+            **os.environ,
+            "SPEECHSEARCH_MONITORING__FOLDER": str(history),
+            "XDG_DATA_HOME": str(history / "data"),
+            **environment,
+        },
     )
     return Server(process, port, history)
 

@@ -9,6 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parent.parent / "speechsearch"
 FOUNDATION = ("errors", "clock", "durable", "numerals", "types")
 STAGES = ("audio", "vad", "wire", "asr", "search")
+ROLLED_OUT = ("rollout", "automation")
 OUTSIDE = {
     "turns": set(),
     "pipeline": {*STAGES, "turns"},
@@ -16,12 +17,13 @@ OUTSIDE = {
     "origins": set(),
     "monitoring": {*STAGES, "tracing"},
     "config": {*STAGES, "turns", "monitoring", "tracing", "origins"},
+    "automation": {*STAGES, "config", "rollout"},
     "client": {
         *STAGES,
         "config",
         "pipeline",
         "learning",
-        "rollout",
+        *ROLLED_OUT,
         "tracing",
         "client",
         "__version__",
@@ -32,7 +34,7 @@ OUTSIDE = {
         "pipeline",
         "turns",
         "monitoring",
-        "rollout",
+        *ROLLED_OUT,
         "tracing",
         "server",
     },
@@ -48,7 +50,7 @@ OUTSIDE = {
     "cli_train": {*STAGES, "config", "cli_shared", "learning"},
     "cli_models": {*STAGES, "config", "cli_shared", "hub"},
     "cli_replay": {*STAGES, "config", "cli_shared", "learning", "monitoring", "replay"},
-    "cli_automation": {*STAGES, "cli_shared", "client"},
+    "cli_automation": {*STAGES, "automation", "cli_shared"},
     "cli_rollout": {*STAGES, "config", "cli_shared", "server"},
     "cli_alarms": {*STAGES, "config", "cli_shared", "cli_alarms_tune", "monitoring"},
     "cli_alarms_tune": {*STAGES, "config", "cli_shared", "monitoring"},

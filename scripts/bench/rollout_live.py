@@ -72,14 +72,15 @@ PLAN: dict[str, Any] = {
     "canary": {"metrics": _loose(CANARY_METRICS), "beta": 0.2, "fewest_sessions": 10},
 }
 
-WORDS = [one for one in PLAN["shadow"]["metrics"] if one["name"] == "word_errors"]
+WORDS = [msgspec.to_builtins(one) for one in SHADOW_METRICS if one.name == "word_errors"]
 FEW_STEPS = {**PLAN, "canary_shares": [PARTS * p // 100 for p in (25, 50, 100)]}
 PLANS: dict[str, dict[str, Any]] = {
     "subtle": {**PLAN, "shadow": {**PLAN["shadow"], "metrics": WORDS, "alpha": 0.05}},
     "twin": FEW_STEPS,
     "better": FEW_STEPS,
 }
-"""``subtle`` is asked about its word errors alone, at 5 %: half the sessions tell it"""
+"""``subtle`` is asked about its word errors alone, by the default margin and at 5 %: half of the
+sessions tell it"""
 CALM = ("subtle",)
 """Many people who want no partials, so that the model has time to hear all twice"""
 

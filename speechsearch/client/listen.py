@@ -18,7 +18,7 @@ from rich.live import Live
 
 from speechsearch.audio.held import HeldSource
 from speechsearch.audio.source import SourceNotice
-from speechsearch.client.automation import Automation
+from speechsearch.automation import Automation
 from speechsearch.client.connection import ConnectionState, GivenUp
 from speechsearch.client.desktop import open_hit
 from speechsearch.client.report import utterance_object
@@ -119,7 +119,7 @@ class _Terminal:
                 self._searches += 1
                 self._voice.connection.say(m.Search(id=self._searches, query=query))
             case Opened(hit, utterance):
-                self._automation.chose(hit)
+                self._automation.chose(hit.id)
                 self.screen.notes.append(open_hit(hit))
                 if utterance is not None:
                     self._acted = utterance

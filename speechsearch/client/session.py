@@ -17,7 +17,7 @@ from speechsearch.audio.capture import Microphone
 from speechsearch.audio.held import HeldSource
 from speechsearch.audio.player import Playlist, read_audio
 from speechsearch.audio.source import Source
-from speechsearch.client.automation import Automation, Catalogue, end_session
+from speechsearch.automation import Automation, Catalogue, end_session
 from speechsearch.client.capture_log import remember
 from speechsearch.client.connection import Connection
 from speechsearch.client.listen import listen_lines, listen_live
@@ -88,7 +88,7 @@ async def listen_or_play(
         held = isinstance(source, HeldSource)
         voice = live_voice(source, connection, setup.settings, hold=held)
         catalogue = Catalogue.of(setup.settings)
-        automation = Automation(catalogue.load().ladder, catalogue.options.open_above)
+        automation = catalogue.begin()
         try:
             with portaudio.quiet():
                 answers = [answer async for answer in _show(voice, automation)]

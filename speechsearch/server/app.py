@@ -24,6 +24,7 @@ from speechsearch.monitoring.metrics import Metrics
 from speechsearch.monitoring.watch import Watch
 from speechsearch.pipeline import Pipeline
 from speechsearch.server.answers import Answers
+from speechsearch.server.automated import Automations
 from speechsearch.server.dashboard import dashboard_routes
 from speechsearch.server.faults import failed, no_route
 from speechsearch.server.guard import Guard, check_token
@@ -86,10 +87,13 @@ class Http:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What looks on: other versions that answer some, the observer of all live traffic."""
+    """What looks on: other versions that answer some, the observer of all live traffic, and what
+    people make of answers.
+    """
 
     rollouts: Rollouts | None = None
     watch: Watch | None = None
+    automations: Automations | None = None
 
 
 def _presumed_load(pipeline: Pipeline) -> float:
@@ -120,6 +124,7 @@ def create_app(
     beside = beside or Beside()
     rollouts, watch = beside.rollouts, beside.watch
     sockets = Sockets(answers, metrics, options, segmenter, watch)
+    sockets.automations = beside.automations
     if rollouts:
         sockets.seat = rollouts.attach(answers, metrics)
     http = Http(answers, metrics, sockets, options.token)
@@ -134,6 +139,8 @@ def create_app(
         async with rollouts.running() if rollouts else nullcontext():
             http.warm = True
             yield
+        if beside.automations:
+            await beside.automations.close()
         answers.close()
         if watch:
             await asyncio.to_thread(watch.close)

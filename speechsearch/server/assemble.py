@@ -12,6 +12,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 
+from speechsearch import automation
 from speechsearch.asr.beam import BeamDecoder
 from speechsearch.asr.engines import Chosen, engine_for, load_model
 from speechsearch.asr.folder import ModelFolder, find_model
@@ -40,6 +41,7 @@ from speechsearch.search.spelling import spellings
 from speechsearch.search.versions import CURRENT
 from speechsearch.server.answers import Answers
 from speechsearch.server.app import Beside, create_app
+from speechsearch.server.automated import Automations
 from speechsearch.server.observing import Catalogue
 from speechsearch.server.rollout_files import open_rollout_files
 from speechsearch.server.second_pass import SecondPass
@@ -121,14 +123,15 @@ def build_app(settings: Settings) -> Starlette:
         metrics.second_ear(second.name)
     answers = Answers(live.pipeline, metrics, settings.server, second=second)
     watch = _watch(champion, answers, metrics)
+    automations = Automations(automation.Catalogue.of(settings))
     if files is None:
-        beside = Beside(watch=watch)
+        beside = Beside(watch=watch, automations=automations)
         return create_app(answers, metrics, settings.server, live.segmenter, beside)
     from speechsearch.server.rollouts import Rollouts
 
     make = partial(load, metrics=metrics)
     rollouts = Rollouts(settings, files, live, make, index_folder)
-    beside = Beside(rollouts, watch)
+    beside = Beside(rollouts, watch, automations)
     return create_app(answers, metrics, settings.server, rollouts.segmenter, beside)
 
 

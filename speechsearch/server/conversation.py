@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
 from speechsearch.asr.batcher import Priority
+from speechsearch.asr.settled import Settling
 from speechsearch.clock import Clock, monotonic_s
 from speechsearch.errors import DeadlineExceeded, Overloaded, SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
@@ -20,6 +21,7 @@ from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.server.answers import Answers, Ticket, answering
 from speechsearch.server.glimpses import Glimpses
 from speechsearch.server.rehearing import Rehearing
+from speechsearch.server.second_pass import Outcome
 from speechsearch.turns import Habit, allow
 from speechsearch.types import Result, Utterance, samples_to_ms
 from speechsearch.wire import messages as m
@@ -76,6 +78,7 @@ class Conversation:
         hello = hello or m.Hello(protocol=m.PROTOCOL)
         self._patient = hello.patient
         self._rehearings: dict[int, Rehearing] = {}
+        self._settling: Settling[Outcome] | None = None if hello.patient else Settling()
         self._turn = asyncio.Lock()
         self._answers = answers
         self._seat = seat
@@ -232,11 +235,11 @@ class Conversation:
 
     def _rehear(self, answered: Answered) -> Rehearing | None:
         """Begin to hear speech again where there is a second ear."""
-        second, heard = self._answers.second, answered.to_rehear
-        if second is None or heard is None:
+        second = self._answers.second
+        if second is None or answered.to_rehear is None:
             return None
         priority = self.at_end if self._patient else Priority.PAUSE
-        return Rehearing(second, self._answers, answered, heard, priority)
+        return Rehearing(second, self._answers, answered, priority, self._settling)
 
     async def _adopt(self, speculation: _Speculation) -> Answered | None:
         """The pause was the end: take what was begun then; None where it came to nothing."""

@@ -17,6 +17,7 @@ from speechsearch.wire.messages import Hello, Message
 from speechsearch.wire.server_session import ServerSession
 
 if TYPE_CHECKING:
+    from speechsearch.server.automated import Automated
     from speechsearch.server.seats import Seat
 
 SendText = Callable[[str], Awaitable[None]]
@@ -34,6 +35,8 @@ class Held:
     """Where the server finds the utterances itself"""
     seat: Seat | None = None
     """Where versions are rolled out"""
+    automated: Automated | None = None
+    """Where the server says what may be done with answers"""
     send_text: SendText | None = None
     detached_s: float = 0.0
     pauses: int = 0
@@ -52,6 +55,12 @@ class Held:
         """Return once nothing is open or unanswered, or nobody is there to hear it."""
         self.settle()
         await self._idle.wait()
+
+    def over(self) -> None:
+        """The client has gone, for now or for good."""
+        for one in (self.seat, self.automated):
+            if one:
+                one.over()
 
     async def send(self, message: Message) -> None:
         """To the client, if it is there; answers are kept by the session and sent again."""
@@ -103,14 +112,12 @@ class Sessions:
             held.send_text = None
             held.detached_s = self._clock()
             held.settle()
-            if held.seat:
-                held.seat.over()
+            held.over()
 
     def drop(self, held: Held) -> None:
         """The client said bye."""
         self._held.pop(held.session.resume_token, None)
-        if held.seat:
-            held.seat.over()
+        held.over()
 
     async def idle(self) -> None:
         """Return once no session has anything in flight."""

@@ -30,6 +30,7 @@ from speechsearch.monitoring.seen import Turn
 from speechsearch.monitoring.watch import Unwatched, Watching
 from speechsearch.pipeline import Answered
 from speechsearch.server.answers import Answers
+from speechsearch.server.automated import Automated, Automations
 from speechsearch.server.conversation import Conversation, Say
 from speechsearch.server.listening import Listening
 from speechsearch.server.observing import dated, heard, reheard, turn_of
@@ -87,6 +88,8 @@ class Sockets:
         self._draining = False
         self.seat: Callable[[str], Seat] | None = None
         """Gives a session its seat, where versions are rolled out"""
+        self.automations: Automations | None = None
+        """What may be done with answers, where clients leave that to the server"""
 
     async def serve(self, socket: WebSocket) -> None:
         """One connection from accept to close."""
@@ -109,6 +112,8 @@ class Sockets:
         """Give a new session what it holds: its turns, and where it asks for it, our own ears."""
         say: Say = held.send
         held.seat = self.seat(held.session.id) if self.seat else None
+        if hello.automation and self.automations:
+            held.automated = Automated(self.automations)
         if hello.vad == "server":
             turns = self._answers.pipeline.options.turns
             ears = held.seat or SameEars(self._segmenter, turns.complete_ms)
@@ -158,6 +163,7 @@ class Sockets:
             self._answers.pipeline.model.info.label,
             len(self._answers.pipeline.finder().ranker.index),
             self._reports,
+            held.automated.degree if held.automated else "",
         )
         if resumed:
             self._watch.put(seen.Resumed(held.session.id))
@@ -251,6 +257,10 @@ class Sockets:
                 self._watch.put(seen.Reported(held.session.id, report))
 
     def _told(self, held: Held, feedback: m.Feedback) -> None:
+        if held.automated:
+            held.automated.told(feedback)
+        if feedback.action == "offered":
+            return
         self._metrics.told(feedback.action)
         if feedback.action == "click":
             held.conversation.act(feedback.utterance)
@@ -273,6 +283,8 @@ class Sockets:
             arm = held.seat.arm_of(answered).value if held.seat else m.CHAMPION
             turn = replace(turn, arm=arm)
             answer = answer_message(result, ended, wait_ms, revising=bool(rehearing), arm=arm)
+            if held.automated and isinstance(answer, m.Final):
+                answer = held.automated.answered(answer)
             self._metrics.stage("wait", wait_ms)
             self._metrics.answered(answered.utterance, result)
         except SpeechsearchError as error:

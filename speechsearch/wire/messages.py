@@ -68,6 +68,9 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     """Access token, where the server asks for one"""
     partials: bool = True
     """Whether text and hits are wanted while the person speaks"""
+    automation: bool = False
+    """Whether the catalogue's degree of automation is to be obeyed: then ``ready`` names it and
+    each ``final`` says what may be done with it"""
     patient: bool = False
     """Whether answers wait for the second ear: for who has time, such as a recording's client"""
     resume: ResumeRequest | None = None
@@ -120,7 +123,8 @@ class Feedback(Message, frozen=True, kw_only=True, tag="feedback"):
     """What the person did with an answer."""
 
     utterance: Number
-    action: Literal["click", "redo", "typed", "abandon"]
+    action: Literal["click", "redo", "typed", "abandon", "offered"]
+    """``offered``: what was to be opened by itself could not be"""
     hit: ShortText = ""
     """Id of the entry clicked"""
 
@@ -183,6 +187,8 @@ class Ready(Message, frozen=True, kw_only=True, tag="ready"):
     """After a resume: the utterances held here; replay each from its ``sample``, others whole"""
     reports: bool = False
     """Whether ``report`` is wanted"""
+    degree: str = ""
+    """Of automation, where ``hello`` asks for it: human_only, shadow, assistance, partial, full"""
 
 
 class Ack(Message, frozen=True, kw_only=True, tag="ack"):
@@ -260,6 +266,8 @@ class Final(Message, frozen=True, kw_only=True, tag="final"):
     """Probability that the first hit is what was asked for"""
     revising: bool = False
     """A second ear still listens: exactly one ``revised`` follows"""
+    action: str = ""
+    """Where ``hello`` asks for it: nothing, compare (show nothing), offer, open (the first hit)"""
 
 
 class Revised(Message, frozen=True, kw_only=True, tag="revised"):

@@ -52,6 +52,7 @@ class ServerFacts:
     model: str
     entries: int
     reports: bool = False
+    degree: str = ""
 
 
 @dataclass(slots=True)
@@ -136,6 +137,7 @@ class ServerSession:
             resumed=resumed,
             received=tuple(received),
             reports=server.reports,
+            degree=server.degree,
         )
 
     def answers_to(self, awaiting: Iterable[int], later_than: int | None = None) -> list[Answer]:

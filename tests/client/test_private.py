@@ -28,7 +28,7 @@ async def test_a_private_server_that_is_killed_comes_back_at_the_same_address():
 
 
 async def test_a_private_server_that_cannot_start_says_why():
-    with pytest.raises(ServerUnavailable, match="did not start: there is no index at .*no-such"):
+    with pytest.raises(ServerUnavailable, match=r"did not start: there is no index at .*no-such"):
         async with private_server(["--index", "no-such"]):
             pass
 

@@ -36,6 +36,25 @@ def test_text_grows_with_what_may_still_change_apart_and_the_answer_stands():
         assert shown.get("timings") == {"endpoint": 288}
 
 
+def test_in_the_shadow_what_was_heard_is_kept_for_comparison_and_not_shown():
+    with screen() as shown:
+        shown.set("degree", "shadow")
+        shown.call("update", {**PARTIAL, "hits": [HIT]})
+        shown.call("update", FINAL, {"endpoint": 288})
+        assert (shown.get("text"), shown.get("hits"), shown.get("utterance")) == ("", [], None)
+        assert shown.get("unseen") == 2
+        shown.call("update", {"type": "results", "hits": [HIT]})
+        assert (shown.get("hits"), shown.get("unseen")) == ([HIT], 2)
+
+
+def test_where_only_people_decide_the_page_says_that_it_does_not_hear():
+    with screen() as shown:
+        assert shown.get("hears")
+        shown.set("degree", "human_only")
+        assert not shown.get("hears")
+        assert "nothing that is said is heard" in shown.get("status")
+
+
 REVISED = {"type": "revised", "utterance": 2, "text": "Emma."}
 
 

@@ -36,6 +36,7 @@ let wasFree = false; // when the microphone was lost
 
 async function open() {
   clearTimeout(lingering);
+  if (!screen.hears) return false;
   if (capture.isOpen) return true;
   screen.opening = true;
   draw();
@@ -81,7 +82,14 @@ function hush(silent) {
   draw();
 }
 
+/** Nothing that is said is heard from now on. */
+function stopHearing() {
+  talk.forget();
+  capture.close();
+}
+
 function press() {
+  if (!screen.hears) return;
   document.activeElement === view.query && view.query.blur();
   talk.press(performance.now());
   draw();
@@ -94,6 +102,7 @@ function release() {
 }
 
 function toggle() {
+  if (!screen.hears) return;
   talk.toggle();
   draw();
   if (talk.isOn) open();
@@ -103,10 +112,12 @@ function toggle() {
 
 function connect({ state, message, retryMs }) {
   if (state === "connected") {
-    const { model, entries } = message;
+    const { model, entries, degree } = message;
+    screen.degree = degree || "assistance";
+    if (!screen.hears) stopHearing();
     if (session.lost) screen.note = LOST;
     session.lost = false;
-    screen.connection = { state, model, entries };
+    screen.connection = { state, model, entries, degree };
     if (screen.problem === "token" || screen.problem === "wrongToken") screen.problem = null;
     if (screen.source === "typed") ask();
   } else if (state === "token") {
@@ -129,11 +140,32 @@ function follow(message) {
   screen.update(message, timed ? stagesOf(message, endpoint, t0Ms, performance.now()) : null);
   if (["final", "nothing", "error"].includes(message.type)) endpoints.delete(message.utterance);
   if (message.type === "final") acted = false;
+  if (message.action === "open") openByItself(message);
   draw();
   if (message.type === "final") {
     tell(message, t0Ms);
     report(message.utterance, screen.timings);
   }
+}
+
+/** At the degrees partial and full: the first hit, as if it had been chosen. */
+async function openByItself({ utterance, hits: [hit] }) {
+  if (leadsOut(hit) ? show(hit.url) : await copied(hit.title)) {
+    screen.note = `${leadsOut(hit) ? "Opened" : "Copied"} “${hit.title}” by itself.`;
+  } else {
+    connection.send(session.feedback(utterance, "offered"));
+    screen.note = `“${hit.title}” may not open by itself here: allow pop-ups for this page, or press 1.`;
+  }
+  draw();
+}
+
+/** Open an address in a tab of its own that knows nothing of this one; whether the browser let us. */
+function show(url) {
+  const tab = window.open("", "_blank");
+  if (!tab) return false;
+  tab.opener = null;
+  tab.location.replace(url);
+  return true;
 }
 
 /** For the server's monitoring: the wait as it was here. */
@@ -182,8 +214,11 @@ function ask() {
 
 function choose(place) {
   const hit = screen.hits[place];
-  if (hit && screen.utterance !== null) say("click", hit.id);
-  if (hit && !/^https?:\/\//i.test(hit.url)) copy(hit.title);
+  if (!hit) return;
+  if (screen.utterance !== null) say("click", hit.id);
+  else if (screen.unseen !== null) connection.send(session.feedback(screen.unseen, "click", hit.id));
+  screen.unseen = null;
+  if (!leadsOut(hit)) copy(hit.title);
 }
 
 function say(action, hit = "") {
@@ -191,10 +226,20 @@ function say(action, hit = "") {
   connection.send(session.feedback(screen.utterance, action, hit));
 }
 
+const leadsOut = ({ url }) => /^https?:\/\//i.test(url);
+
 async function copy(title) {
-  await navigator.clipboard?.writeText(title);
-  screen.note = `Copied “${title}”.`;
+  screen.note = (await copied(title)) ? `Copied “${title}”.` : "The browser does not let it be copied.";
   draw();
+}
+
+async function copied(title) {
+  try {
+    await navigator.clipboard.writeText(title);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Let what was heard be edited. */

@@ -4,9 +4,13 @@ export const BUDGET_MS = 500;
 export const STAGES = ["endpoint", "network", "wait"]; // all of the time from t0 to t3
 export const IN_THE_PAUSE = ["queue", "decode", "hypothesis", "search"]; // mostly before t1
 
+const HEARD = new Set(["partial", "final", "revised", "nothing"]);
+
 export class Screen {
   constructor() {
     this.connection = { state: "connecting" };
+    this.degree = "assistance"; // how much answers may do by themselves, as the server says
+    this.unseen = null; // answer that is compared with what the person picks, and not shown
     this.mode = "off"; // as talk.js says it
     this.opening = false;
     this.dbfs = -100;
@@ -27,6 +31,7 @@ export class Screen {
 
   /** Show what the server says; `timings` are those of an answer. */
   update(message, timings = null) {
+    if (this.degree === "shadow" && HEARD.has(message.type)) return this.#keepUnseen(message);
     switch (message.type) {
       case "vad":
         this.speaking = message.state === "speech";
@@ -69,6 +74,11 @@ export class Screen {
     }
   }
 
+  /** Whether anything that is said is heard at all. */
+  get hears() {
+    return this.degree !== "human_only";
+  }
+
   /** Forget the answer: the box is empty again. */
   clear() {
     this.#hear("", "", null);
@@ -92,9 +102,16 @@ export class Screen {
     if (this.note) return this.note;
     if (this.waiting) return "Searching …";
     if (this.speaking) return "Hearing you …";
+    if (!this.hears) return "Type what you look for: nothing that is said is heard.";
     if (this.mode === "free") return "Listening. Press the microphone again to stop.";
     if (this.mode === "held") return "Listening. Let go when you have said it.";
     return "Hold the microphone to talk, or press it once to listen hands-free.";
+  }
+
+  #keepUnseen({ type, utterance }) {
+    this.waiting = false;
+    if (type === "final") this.unseen = utterance;
+    if (type === "final") this.note = "Heard. Type or pick what you look for; only then it is compared.";
   }
 
   #hear(stable, tentative, confidence) {

@@ -37,7 +37,8 @@ export class Session {
       newest: this.newest,
     };
     const { token } = this;
-    return JSON.stringify({ type: "hello", protocol: PROTOCOL, vad: "server", token, resume });
+    const wanted = { vad: "server", automation: true };
+    return JSON.stringify({ type: "hello", protocol: PROTOCOL, ...wanted, token, resume });
   }
 
   /** The frames that bring the server up to date. */

@@ -5,6 +5,12 @@ import { BUDGET_MS, IN_THE_PAUSE, STAGES } from "./screen.js";
 
 const find = (id) => document.getElementById(id);
 const FLOOR_DBFS = -65;
+const DOES = {
+  human_only: "Only what is typed is searched",
+  shadow: "What is said is only compared with what you pick",
+  partial: "What is surely right opens by itself",
+  full: "The first hit opens by itself",
+};
 const METER_STEP_MS = 500; // how often the level is told to a screen reader
 
 export class View {
@@ -59,7 +65,7 @@ export class View {
     });
   }
 
-  #microphone({ mode, speaking, waiting }) {
+  #microphone({ mode, speaking, waiting, hears }) {
     const on = mode !== "off";
     document.body.dataset.mode = mode;
     document.body.classList.toggle("speaking", speaking && on);
@@ -67,6 +73,7 @@ export class View {
     this.mic.setAttribute("aria-pressed", String(on));
     this.free.setAttribute("aria-checked", String(mode === "free"));
     this.meter.hidden = !on;
+    this.mic.disabled = this.free.disabled = !hears;
   }
 
   #hits({ hits, source }) {
@@ -108,11 +115,12 @@ export class View {
     if (asksToken) find("token-text").focus();
   }
 
-  #connection({ state, model, entries }) {
+  #connection({ state, model, entries, degree }) {
     document.body.dataset.connection = state;
     const words = { connecting: "connecting", lost: "not connected", token: "token needed" };
     const count = entries?.toLocaleString("en");
-    this.connection.textContent = words[state] ?? `${count} titles, ${model}`;
+    const does = DOES[degree] ? `. ${DOES[degree]}` : "";
+    this.connection.textContent = words[state] ?? `${count} titles, ${model}${does}`;
   }
 
   /** What a screen reader says once an answer stands. */

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechsearch.client.automation import AGAIN_S, Automation, Catalogue, end_session
+from speechsearch.automation import AGAIN_S, Automation, Catalogue, end_session
 from speechsearch.config import AutomationOptions, load_settings
 from speechsearch.errors import IllegalTransition, StateError
 from speechsearch.rollout.degrees import Action, Degree, Ladder, Tally
@@ -51,7 +51,7 @@ def test_what_is_offered_counts_by_what_is_taken_and_not_at_all_where_nothing_is
     for utterance, hit in ((1, A), (2, B), (3, None)):
         assert one.answered(final(utterance)) is Action.OFFER
         if hit:
-            one.chose(hit)
+            one.chose(hit.id)
     one.close()
     assert one.tally == Tally(answers=2, accepted=1)
 
@@ -60,7 +60,7 @@ def test_typing_instead_is_a_no():
     one = session(Degree.ASSISTANCE)
     one.answered(final())
     one.typed()
-    one.chose(A)
+    one.chose(A.id)
     assert one.tally == Tally(answers=1, accepted=0)
 
 
@@ -70,7 +70,7 @@ def test_in_the_shadow_what_is_typed_and_picked_is_the_decision_and_the_answer_i
         assert not one.shows
         assert one.answered(final()) is Action.COMPARE
         one.typed()
-        one.chose(hit)
+        one.chose(hit.id)
         assert one.tally == Tally(answers=1, accepted=accepted)
 
 
@@ -79,7 +79,7 @@ def test_what_was_opened_and_stays_was_right_and_what_is_left_for_another_was_no
         one = session(Degree.FULL)
         assert one.answered(final()) is Action.OPEN
         if left:
-            one.chose(B)
+            one.chose(B.id)
         one.close()
         assert one.tally == tally
 
@@ -97,7 +97,7 @@ def test_an_answer_that_takes_in_the_one_before_replaces_it():
     one = session(Degree.ASSISTANCE)
     one.answered(final())
     one.answered(final(2, continues=1))
-    one.chose(A)
+    one.chose(A.id)
     assert one.tally == Tally(1, 1)
     one = session(Degree.FULL)
     assert one.answered(final()) is Action.OPEN
@@ -119,7 +119,7 @@ def test_no_answer_counts_twice(events, degree):
                 answers += 1
                 one.answered(final(answers))
             case "take" | "other":
-                one.chose(A if event == "take" else B)
+                one.chose("a" if event == "take" else "b")
             case "type":
                 one.typed()
     one.close()
@@ -132,7 +132,7 @@ def spent(degree, hit, answers=3):
     for utterance in range(1, answers + 1):
         one.answered(final(utterance))
         one.clock.now_s += 100
-        one.chose(hit)
+        one.chose(hit.id)
     return one
 
 

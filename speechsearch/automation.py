@@ -3,13 +3,14 @@
 answer ─► nothing, compare, offer or open ─► the person takes, says again, types ─► tally ─► ladder
 
 The degree of a catalogue outlives sessions in a file. A session that ends may lower it; only a
-person raises it (``speechsearch automation up``).
+person raises it (``speechsearch automation up``). Who shows the answers runs this: the desktop's
+client, and the server for the page in the browser.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,6 @@ from speechsearch.config import AutomationOptions, Settings
 from speechsearch.durable import replace_file
 from speechsearch.errors import StateError
 from speechsearch.rollout.degrees import Action, Degree, Ladder, Tally, action
-from speechsearch.types import Hit
 from speechsearch.wire import messages as m
 
 AGAIN_S = 8.0
@@ -75,6 +75,10 @@ class Catalogue:
         """Replace the file as a whole."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(self.path, msgspec.json.format(msgspec.json.encode(kept)))
+
+    def begin(self) -> Automation:
+        """A session at the degree that the catalogue has; raises StateError."""
+        return Automation(self.load().ladder, self.options.open_above)
 
     def step_up(self, person: str) -> Kept:
         """A person takes the proposal on; raises IllegalTransition where there is none."""
@@ -138,21 +142,26 @@ class Automation:
         self._open = _Answer(final.utterance, top, wanted is Action.OPEN, self.clock())
         return wanted
 
-    def chose(self, hit: Hit) -> None:
-        """The person took a hit, of the answer or of a typed query: what was asked for."""
+    def could_not_open(self) -> None:
+        """What was to be opened by itself is only offered after all."""
         if self._open:
-            self._settle("accepted" if hit.id == self._open.top else "overridden")
+            self._open = replace(self._open, opened=False)
+
+    def chose(self, hit: str) -> None:
+        """The person took the hit of this id, of the answer or of a typed query."""
+        if self._open:
+            self._settle("accepted" if hit == self._open.top else "overridden")
 
     def typed(self) -> None:
         """The person types instead: seen, that is no; unseen, what is picked then decides."""
         if self._open and self.shows:
             self._settle("overridden")
 
-    def close(self) -> Ladder:
-        """The session is over: the ladder after it."""
+    def close(self) -> Tally:
+        """The session is over: what came of it."""
         if self._open:
             self._settle("accepted" if self._open.opened else "unknown")
-        return self.ladder.add(self.tally)
+        return self.tally
 
     def _settle(self, outcome: Outcome) -> None:
         answer, self._open = self._open, None
@@ -164,21 +173,27 @@ class Automation:
 
 
 def end_session(catalogue: Catalogue, automation: Automation) -> str:
-    """Keep what a session brought; what a person should know of it, or nothing."""
-    after, kept = automation.close(), catalogue.load()
-    if not automation.tally.answers:
+    """Keep what a session brought; what a person should know of it, or nothing.
+
+    Other sessions may have ended since this one began: where they have changed the degree, this one
+    tells nothing of the new one. Raises StateError.
+    """
+    tally, kept, degree = automation.close(), catalogue.load(), automation.degree
+    if not tally.answers:
         return ""
-    name = automation.degree.name.lower()
-    tallies = {**kept.by_degree, name: kept.by_degree.get(name, Tally()) + automation.tally}
-    catalogue.save(Kept(catalogue.options.degree, after, tallies))
-    if after.degree < automation.degree:
+    name, ladder = degree.name.lower(), kept.ladder
+    if ladder.degree is degree:
+        ladder = ladder.add(tally)
+    tallies = {**kept.by_degree, name: kept.by_degree.get(name, Tally()) + tally}
+    catalogue.save(Kept(catalogue.options.degree, ladder, tallies))
+    if ladder.degree < degree:
         return (
-            f"too many answers were not what was wanted: from now on {after.degree.name.lower()} "
+            f"too many answers were not what was wanted: from now on {ladder.degree.name.lower()} "
             f"instead of {name}"
         )
-    if after.proposal is not None:
+    if ladder.proposal is not None:
         return (
-            f"answers have earned {after.proposal.name.lower()} instead of {name}: "
+            f"answers have earned {ladder.proposal.name.lower()} instead of {name}: "
             "speechsearch automation up"
         )
     return ""
