@@ -62,7 +62,10 @@ def replay(
     from speechsearch.replay.changes import parse_changes
     from speechsearch.replay.run import replay as watch
     from speechsearch.replay.traffic import Lengths, Tables, arrange
+    from speechsearch.server.assemble import pipeline_options
 
+    settings = Asked(index, model, second_pass=second_pass).settings()
+    pipeline_options(settings)
     changes = parse_changes(change or [])
     if json_out and not json_out.parent.is_dir():
         raise ConfigError(f"there is no folder {json_out.parent}", hint="Make it first")
@@ -78,9 +81,7 @@ def replay(
             "false alarms come where one person said several",
             style="yellow", markup=False, soft_wrap=True,
         )  # fmt: skip
-    replayed = watch(
-        _hear(traffic, Asked(index, model, second_pass=second_pass).settings(), changes)
-    )
+    replayed = watch(_hear(traffic, settings, changes))
     _show(replayed)
     if json_out:
         report = json.dumps(replayed.report(), indent=1, ensure_ascii=False)
