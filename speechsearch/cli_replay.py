@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,9 @@ def replay(
         int | None, typer.Option("--n-after", min=0, help="Utterances after it [all]")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Shuffles speakers, then rows")] = 0,
+    repeat: Annotated[
+        int, typer.Option(min=1, max=1000, help="Replays, of this seed and those after it")
+    ] = 1,
     index: IndexOption = "",
     model: ModelOption = "",
     second_pass: Annotated[
@@ -55,6 +59,9 @@ def replay(
     ] = None,
 ) -> None:
     """Play recorded traffic to the monitor, faster than real time, and say what it notices.
+
+    What each detector finds is beside it: alerts before the change are false, those after it
+    late by so much. Of several replays the alarms shown and written are the first one's.
 
     Example: speechsearch replay --before adults.tsv --after children.tsv --json alarms.json
     """
@@ -74,38 +81,41 @@ def replay(
         read_table(after) if after else None,
         read_table(reference) if reference else None,
     )
-    traffic = arrange(tables, Lengths(n_before, n_after), changes, seed)
+    lengths = Lengths(n_before, n_after)
+    traffic = [arrange(tables, lengths, changes, n) for n in range(seed, seed + repeat)]
     if unnamed := sum(not row.columns.get("speaker") for row in tables.rows()):
         errors.print(
             f"warning: {unnamed} recordings without a speaker count as one each; "
             "false alarms come where one person said several",
             style="yellow", markup=False, soft_wrap=True,
         )  # fmt: skip
-    replayed = watch(_hear(traffic, settings, changes))
-    _show(replayed)
+    replays = [watch(one) for one in _hear(traffic, settings, changes)]
+    _show(replays[0])
+    _show_detectors(replays)
     if json_out:
-        report = json.dumps(replayed.report(), indent=1, ensure_ascii=False)
+        report = json.dumps(replays[0].report(), indent=1, ensure_ascii=False)
         try:
             replace_file(json_out, report.encode())
         except OSError as error:
             raise ConfigError(f"{json_out} cannot be written: {error}") from error
 
 
-def _hear(traffic: Traffic, settings: Settings, changes: Changes) -> Observed:
+def _hear(traffic: Sequence[Traffic], settings: Settings, changes: Changes) -> Iterator[Observed]:
     from rich.progress import Progress
 
     from speechsearch.config import cache_dir
     from speechsearch.replay.cache import OutcomeCache
     from speechsearch.replay.run import BothEars, hear_all
 
-    total = len(traffic.reference) + len(traffic.before) + len(traffic.after)
+    total = sum(len(one.reference) + len(one.before) + len(one.after) for one in traffic)
     with (
         Progress(console=errors) as progress,
         OutcomeCache(cache_dir() / "replay.sqlite") as cache,
     ):
         bar = progress.add_task("hearing", total=total)
         ears = BothEars.of(settings, changes, cache)
-        return hear_all(traffic, ears, lambda done: progress.update(bar, completed=done))
+        for one in traffic:
+            yield hear_all(one, ears, lambda _: progress.advance(bar))
 
 
 def _show(replayed: Replayed) -> None:
@@ -122,3 +132,20 @@ def _show(replayed: Replayed) -> None:
     )
     if replayed.alarms:
         output.print(table)
+
+
+def _show_detectors(replays: Sequence[Replayed]) -> None:
+    from statistics import median
+
+    from rich.table import Table
+
+    from speechsearch.replay.calibrated import calibrated
+
+    table = Table("detector", "false", "found", "delay", "before|after the change", box=None)
+    for one in calibrated(replays):
+        late = sorted(one.delays)
+        span = f"{median(late):g} ({late[0]}-{late[-1]})" if late else ""
+        counts = (f"{len(places)}/{one.replays}" for places in (one.false, one.delays))
+        table.add_row(one.detector, *counts, span, one.line)
+    output.print("alerts of each detector, in how many replays, median delay:")
+    output.print(table)

@@ -69,6 +69,24 @@ def test_a_reference_of_few_speakers_is_refused_before_anything_is_heard(table, 
     assert "only 2 speakers" in said.stderr
 
 
+def test_each_detector_says_what_it_found_alone(replayed):
+    lines = {line.split()[0]: line for line in replayed[0].stdout.splitlines() if line.strip()}
+    detectors = [lines.pop(one) for one in ("psi", "ks", "ranks", "mmd", "page-hinkley", "since")]
+    assert all("|" in line for line in (lines["all"], *detectors))
+    assert "0/1" in lines["all"]
+    assert "1/1" in lines["all"]
+    assert any("1/1" in line for line in detectors)
+
+
+def test_several_replays_are_counted_and_the_first_is_written(table, replayed):
+    out = table.parent / "again.json"
+    said = run("replay", "--before", str(table), "--change", "gain=-30", "--n-before", "60",
+               "--n-after", "60", "--seed", "3", "--repeat", "2", "--json", str(out))  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    assert "2/2" in said.stdout
+    assert json.loads(out.read_text()) == replayed[1]
+
+
 def test_recordings_of_unnamed_speakers_are_warned_of(replayed):
     assert "8 recordings without a speaker" in replayed[0].stderr
 

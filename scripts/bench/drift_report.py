@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
+Replays = Sequence[Mapping[str, Any]]
 ROWS = 6
 COLOURS = {"alert": "tab:red", "warning": "tab:orange"}
 
@@ -19,30 +22,52 @@ def show(part: str, figures: Any) -> None:
             f"{figures['utterances_each']} utterances with an alert ({share:.1%}), "
             f"{figures['with_any_alarm']} with any alarm; {figures['alerts_by_metric']}"
         )
-    elif part == "noise":
-        for ramp in figures:
-            print(
-                f"noise: recall@1 {ramp['recall_at_1_before']:.1%} before, "
-                f"{ramp['recall_at_1_last']:.1%} at the end, fallen by a fifth at "
-                f"{ramp['recall_fallen_by_a_fifth_at']}; first alert at {ramp['first_alert']}"
-            )
-        _show_alarms(figures[0]["replay"]["alarms"])
     else:
-        found = sorted(-1 if one is None else one for one in figures["first_alert"])
-        empty = " and ".join(f"{one:.1%}" for one in figures["empty_transcripts_before_and_after"])
-        print(
-            f"{part}: first alerts at {found}, any alarm at {figures['first_alarm']}; "
-            f"empty transcripts {empty}"
-        )
-        _show_alarms(figures["replays"][0]["alarms"])
+        replays = figures["replays"]
+        print(f"{part}: alerts {_places(replays, 'first_alert')}")
+        print(f"    any alarm {_places(replays, 'first_alarm')}; {_named(replays)}")
+        if part == "ramp":
+            _show_recall(figures)
+        else:
+            _show_empty(figures)
+        for alarm in figures["alarms_of_the_first_replay"][:ROWS]:
+            print(
+                f"    {alarm['at_utterance']:+5d} {alarm['severity']:7} {alarm['metric']:20} "
+                f"{alarm['stage']:8} {alarm['cause']}"
+            )
 
 
-def _show_alarms(alarms: Sequence[Mapping[str, Any]]) -> None:
-    for alarm in alarms[:ROWS]:
-        print(
-            f"    {alarm['at_utterance']:+5d} {alarm['severity']:7} {alarm['metric']:20} "
-            f"{alarm['stage']:8} {alarm['cause']}"
-        )
+def _places(replays: Replays, kind: str) -> str:
+    found = [one[kind] for one in replays if one[kind] is not None]
+    if not found:
+        return f"in none of {len(replays)} replays"
+    span = f"after {min(found)} to {max(found)}, median {median(found):g}"
+    return f"in {len(found)} of {len(replays)} replays {span}"
+
+
+def _named(replays: Replays) -> str:
+    """How many replays have an alert of each metric, the most first."""
+    counts = Counter(metric for one in replays for metric in one["alerts"])
+    return ", ".join(f"{metric} {count}" for metric, count in counts.most_common()) or "none named"
+
+
+def _show_recall(figures: Mapping[str, Any]) -> None:
+    print(
+        f"    recall@1 {mean(figures['recall_at_1_before']):.1%} before, "
+        f"{mean(figures['recall_at_1_last']):.1%} in the last 200; fallen by a fifth at "
+        f"{figures['recall_of_all_fallen_by_a_fifth_at']} of all replays together, of each at "
+        f"{figures['recall_fallen_by_a_fifth_at']}"
+    )
+
+
+def _show_empty(figures: Mapping[str, Any]) -> None:
+    before, after = figures["empty_transcripts_before_and_after"]
+    told = [one for one in figures["replays"] if one["of_empty_transcripts"]]
+    print(
+        f"    empty transcripts {before:.1%} before, {after:.1%} after; alarms of them: {len(told)}"
+    )
+    if told:
+        print(f"    {told[0]['of_empty_transcripts']}")
 
 
 def draw(report: Mapping[str, Any], path: Path) -> None:
@@ -52,7 +77,7 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    changes = [part for part in report if part not in ("nothing", "noise")]
+    changes = [part for part in report if part not in ("nothing", "ramp")]
     figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.2), width_ratios=(3, 2))
     for row, part in enumerate(changes):
         _draw_alarms(left, report[part]["replays"], row)
@@ -60,8 +85,8 @@ def draw(report: Mapping[str, Any], path: Path) -> None:
     left.set_yticks(range(len(changes)), changes)
     left.set_xlabel("utterances since the change")
     left.set_title(_said_of_nothing(report))
-    if "noise" in report:
-        _draw_ramp(right, report["noise"][0])
+    if "ramp" in report:
+        _draw_ramp(right, report["ramp"])
     figure.tight_layout()
     figure.savefig(path, dpi=120)
 
@@ -74,29 +99,28 @@ def _said_of_nothing(report: Mapping[str, Any]) -> str:
     return f"{kinds};\nno change: {figures['with_an_alert']} of {figures['replays']} with an alert"
 
 
-def _draw_alarms(axes: Any, replays: Sequence[Mapping[str, Any]], row: int) -> None:
+def _draw_alarms(axes: Any, replays: Replays, row: int) -> None:
     for n, one in enumerate(replays):
         height = row + 0.6 * (n / max(1, len(replays) - 1) - 0.5)
-        for severity, colour in sorted(COLOURS.items(), reverse=True):
-            places = [
-                alarm["at_utterance"] for alarm in one["alarms"] if alarm["severity"] == severity
-            ]
-            after = [place for place in places if place >= 0]
-            shown = [place for place in places if place < 0] + ([min(after)] if after else [])
-            axes.plot(shown, [height] * len(shown), ".", color=colour)
+        places = [(COLOURS[severity], place) for place, severity, _ in one["before"]]
+        places += [(COLOURS["warning"], one["first_alarm"]), (COLOURS["alert"], one["first_alert"])]
+        for colour, place in places:
+            if place is not None:
+                axes.plot([place], [height], ".", color=colour)
 
 
 def _draw_ramp(axes: Any, figures: Mapping[str, Any]) -> None:
-    recall = figures["recall_at_1"]
-    end = figures["replay"]["n_after"]
-    axes.plot(range(end - len(recall), end), recall, label="recall@1 of the last 200")
-    axes.axhline(figures["recall_at_1_before"], color="grey", linestyle=":", label="before")
-    if figures["first_alert"] is not None:
-        axes.axvline(figures["first_alert"], color="tab:red", label="first alert")
-    if figures["recall_fallen_by_a_fifth_at"] is not None:
-        axes.axvline(
-            figures["recall_fallen_by_a_fifth_at"], color="black", label="fallen by a fifth"
-        )
+    recall = figures["recall_at_1_of_all"]
+    half = figures["recall_over"] // 2
+    axes.plot(range(half, half + len(recall)), recall, label="recall@1 of all replays")
+    axes.axhline(mean(figures["recall_at_1_before"]), color="grey", linestyle=":", label="before")
+    alerts = (one["first_alert"] for one in figures["replays"])
+    for n, place in enumerate(one for one in alerts if one is not None):
+        label = "first alert of each replay" if n == 0 else None
+        axes.axvline(place, color="tab:red", linewidth=0.6, label=label)
+    fallen = figures["recall_of_all_fallen_by_a_fifth_at"]
+    if fallen is not None:
+        axes.axvline(fallen, color="black", label="fallen by a fifth")
     axes.set_ylim(0, 1)
     axes.set_xlabel("utterances since the ramp began (30 to 5 dB)")
-    axes.legend()
+    axes.legend(loc="lower left")

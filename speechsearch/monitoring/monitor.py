@@ -10,7 +10,7 @@
         print(alarm.severity, alarm.metric, alarm.stage, alarm.cause, alarm.runbook)
 
 Pure: no clock, no files, no threads. An observation whose outcome (redone, clicked) is awaited is
-handed in once that is known. A look at the windows takes about 50 ms of CPU: not in an event loop.
+handed in once that is known. A look at the windows takes up to 120 ms of CPU: not in an event loop.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 
 from speechsearch.errors import ConfigError
 from speechsearch.monitoring.alarms import Alarm, AlarmOptions, Hysteresis, Severity
+from speechsearch.monitoring.alone import Alone
 from speechsearch.monitoring.cause import (
     CHANGED_AT,
     History,
@@ -77,8 +78,15 @@ class _Row:
 class Monitor:
     """One ``update`` an observation, in order; its alarms as they are raised."""
 
-    def __init__(self, reference: ReferenceProfile, options: MonitorOptions | None = None) -> None:
+    def __init__(
+        self,
+        reference: ReferenceProfile,
+        options: MonitorOptions | None = None,
+        alone: Alone | None = None,
+    ) -> None:
+        """``alone`` is told what each detector finds by itself."""
         self._options = options = options or MonitorOptions()
+        self._alone = alone
         self._test = WindowTest(reference, options.test)
         self._means = np.array([_mean(column) for column in reference.values.T])
         self._scales = np.array([_scale(column) for column in reference.values.T])
@@ -122,6 +130,8 @@ class Monitor:
             place = float(standard[n])
             if self._hinkley[n].update(place):
                 raised[metric.name] = "alert"
+                if self._alone:
+                    self._alone.fired(self.count, metric.name)
         new = {name: severity for name, severity in raised.items() if self._rises(name, severity)}
         for name in raised:
             self._moved.setdefault(name, self.count)
@@ -137,12 +147,17 @@ class Monitor:
 
     def _windows(self) -> dict[str, Severity]:
         """By windows against the reference, and by sessions before and since a change."""
-        least, since = self._against_reference(), self._since()
+        looked, since = self._against_reference(), self._since()
+        looked |= {(metric, "since"): p for metric, p in since.items()}
+        if self._alone:
+            self._alone.look(self.count, looked)
         for metric, p in since.items():
             if p <= self._options.alarms.warning_p and (
                 known := newest_above(metric, self._newest_changes())
             ):
                 self._known[metric] = known
+        least: dict[str, float] = {}
+        for (metric, _), p in looked.items():
             least[metric] = min(p, least.get(metric, 1.0))
         raised: dict[str, Severity] = {}
         for metric, p in least.items():
@@ -157,9 +172,9 @@ class Monitor:
                 self._known.pop(metric, None)
         return raised
 
-    def _against_reference(self) -> dict[str, float]:
-        """The least p of each metric in any window that is full."""
-        least: dict[str, float] = {}
+    def _against_reference(self) -> dict[tuple[str, str], float]:
+        """The least p of each metric and detector in any window that is full."""
+        least: dict[tuple[str, str], float] = {}
         for size in (one for one in self._options.windows if self.count >= one):
             window = list(self._recent)[-size:]
             for found in self._test.compare(
@@ -167,7 +182,8 @@ class Monitor:
                 np.array([one.pooled for one in window], np.float64),
                 _numbered(window),
             ):
-                least[found.metric] = min(found.p, least.get(found.metric, 1.0))
+                name = found.metric, found.detector
+                least[name] = min(found.p, least.get(name, 1.0))
         return least
 
     def _since(self) -> dict[str, float]:

@@ -12,7 +12,6 @@ where it stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -21,7 +20,8 @@ import numpy as np
 
 from speechsearch.errors import ConfigError
 from speechsearch.monitoring import distances as d
-from speechsearch.monitoring.distances import Bools, Floats, Ints
+from speechsearch.monitoring.distances import Floats, Ints
+from speechsearch.monitoring.draws import Draw, Pool, draws, renumbered
 from speechsearch.monitoring.observation import BY_NAME, METRICS, SOUNDS
 from speechsearch.monitoring.reference import ReferenceProfile
 
@@ -79,7 +79,7 @@ class WindowTest:
         pooled = reference.pooled[newest]
         self._centre = np.nanmean(pooled, axis=0)
         self._scale = np.maximum(np.nanstd(pooled, axis=0), TINY)
-        self._pooled = self._scaled(pooled)
+        self._sounds = [_Sound.of(points) for points in self._halves(pooled)]
 
     def compare(self, values: Floats, pooled: Floats, sessions: Ints) -> list[Distance]:
         """Every metric by PSI, KS and ranks, and all of the sound by MMD.
@@ -88,31 +88,35 @@ class WindowTest:
         sessions that the reference has not, so any numbers do.
         """
         random = np.random.default_rng(self._options.seed)
-        sample = _Pool(
+        together = renumbered(self._sessions, sessions)
+        sample = Pool(
             np.vstack([self._values, values]),
-            np.vstack([self._pooled, self._scaled(pooled)]),
-            _renumbered(self._sessions, sessions),
+            together,
             len(self._values),
+            np.argsort(together, kind="stable"),
         )
-        draws = _draws(sample, self._options, random)
-        first = [next(draws)]
-        found = self._judged(self._tested(sample, first))
+        halves = zip(self._sounds, self._halves(pooled), strict=True)
+        kernels = [reference.beside(window) for reference, window in halves]
+        drawn = draws(sample, self._options.permutations, self._options.thinnings, random)
+        first = [next(drawn)]
+        found = self._judged(self._tested(sample, kernels, first))
         if min(one.p for one in found) > self._options.enough_p:
             return found
-        return self._judged(self._tested(sample, [*first, *draws]))
+        return self._judged(self._tested(sample, kernels, [*first, *drawn]))
 
-    def _tested(self, sample: _Pool, draws: list[_Draw]) -> Tested:
+    def _tested(self, sample: Pool, kernels: list[Floats], draws: list[Draw]) -> Tested:
         return (
             self._by_psi(sample, draws)
             | self._by_ranks(sample, draws)
-            | self._by_mmd(sample, draws)
+            | _by_mmd(sample, kernels, draws)
         )
 
-    def _scaled(self, pooled: Floats) -> Floats:
-        scaled: Floats = np.nan_to_num((pooled - self._centre) / self._scale)
-        return scaled
+    def _halves(self, pooled: Floats) -> list[Floats]:
+        """Of each of SOUNDS, float64 [n, features], in the reference's deviations."""
+        scaled = np.nan_to_num((pooled - self._centre) / self._scale)
+        return np.split(scaled, len(SOUNDS), axis=1)
 
-    def _by_psi(self, sample: _Pool, draws: list[_Draw]) -> Tested:
+    def _by_psi(self, sample: Pool, draws: list[Draw]) -> Tested:
         columns = zip(sample.values.T, self._edges, strict=True)
         bins = [d.bin_of(column, edges) for column, edges in columns]
         counted = _counted(sample, draws, bins, [len(edges) + 1 for edges in self._edges])
@@ -121,7 +125,7 @@ class WindowTest:
             for name, sides in zip(NAMES, counted, strict=True)
         }
 
-    def _by_ranks(self, sample: _Pool, draws: list[_Draw]) -> Tested:
+    def _by_ranks(self, sample: Pool, draws: list[Draw]) -> Tested:
         edges = [d.quantile_edges(column, self._options.grid) for column in sample.values.T]
         bins = [d.bin_of(column, one) for column, one in zip(sample.values.T, edges, strict=True)]
         counted = _counted(sample, draws, bins, [len(one) + 1 for one in edges])
@@ -129,13 +133,6 @@ class WindowTest:
             (name, detector): distance(*sides)
             for name, sides in zip(NAMES, counted, strict=True)
             for detector, distance in (("ks", d.ks), ("ranks", d.rank_shift))
-        }
-
-    def _by_mmd(self, sample: _Pool, draws: list[_Draw]) -> Tested:
-        spans = zip(SOUNDS, np.split(sample.pooled, len(SOUNDS), axis=1), strict=True)
-        return {
-            (metric.name, "mmd"): np.log(_mmd2(sample, draws, d.rbf_kernel(points)) + TINY)
-            for metric, points in spans
         }
 
     def _judged(self, tested: Tested) -> list[Distance]:
@@ -158,77 +155,39 @@ Tested = dict[tuple[str, str], Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pool:
-    """Reference and window together."""
+class _Sound:
+    """The reference's part of a kernel, and what the rest of it needs; its width is the
+    reference's median distance."""
 
-    values: Floats
-    pooled: Floats
-    sessions: Ints
-    reference_utterances: int
+    points: Floats
+    width: float
+    kernel: Floats
 
-    @property
-    def members(self) -> Bools:
-        """[sessions, utterances]"""
-        members: Bools = self.sessions == np.arange(self.sessions.max() + 1)[:, None]
-        return members
+    @classmethod
+    def of(cls, points: Floats) -> _Sound:
+        width = d.median_distance(points)
+        return cls(points, width, d.rbf_kernel(points, points, width))
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Draw:
-    """Permutations that share one thinning."""
-
-    current: Floats
-    """[permutations, sessions]: 1 for those in the window"""
-    kept: Floats
-    """[utterances]: 1 for those with which a session enters a window"""
-    weights: Floats
-    """[utterances] on the side of the reference: a session weighs as what is kept of it"""
-
-
-def _renumbered(reference: Ints, window: Ints) -> Ints:
-    _, first = np.unique(reference, return_inverse=True)
-    _, second = np.unique(window, return_inverse=True)
-    return np.concatenate([first, second + first.max() + 1]).astype(np.int64)
-
-
-def _draws(
-    sample: _Pool, options: PermutationOptions, random: np.random.Generator
-) -> Iterator[_Draw]:
-    """The first row of the first draw is what was seen."""
-    in_window = np.arange(len(sample.sessions)) >= sample.reference_utterances
-    sessions = int(sample.sessions.max()) + 1
-    windows = np.unique(sample.sessions[in_window])
-    seen = np.isin(np.arange(sessions), windows).astype(np.float64)
-    sizes = np.bincount(sample.sessions[in_window])[windows]
-    each = -(-options.permutations // options.thinnings)
-    for number in range(options.thinnings):
-        current = random.permuted(np.tile(seen, (each, 1)), axis=1)
-        if number == 0:
-            current[0] = seen
-        order = random.permutation(len(sample.sessions))
-        rank = np.empty(len(order), np.int64)
-        for members in sample.members:
-            chosen = order[members[order]]
-            rank[chosen] = np.arange(len(chosen))
-        most = random.choice(sizes, sessions)[sample.sessions]
-        kept = ((rank < most) | in_window).astype(np.float64)
-        share = np.bincount(sample.sessions, kept) / np.bincount(sample.sessions)
-        yield _Draw(current, kept, share[sample.sessions])
+    def beside(self, window: Floats) -> Floats:
+        """Of reference and window together."""
+        across = d.rbf_kernel(self.points, window, self.width)
+        within = d.rbf_kernel(window, window, self.width)
+        return np.block([[self.kernel, across], [across.T, within]])
 
 
 def _counted(
-    sample: _Pool, draws: list[_Draw], bins: list[Ints], lengths: list[int]
+    sample: Pool, draws: list[Draw], bins: list[Ints], lengths: list[int]
 ) -> list[tuple[Floats, Floats]]:
     """For each metric the counts [permutations, bins] of reference and window."""
-    members = sample.members.astype(np.float64)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     falls = np.zeros((len(sample.sessions), starts[-1]))
     for start, places in zip(starts, bins, strict=False):
         known = np.flatnonzero(places >= 0)
         falls[known, start + places[known]] = 1.0
+    whole = sample.summed(falls)
     sides = [
-        ((1.0 - draw.current) @ (members * draw.weights @ falls),
-         draw.current @ (members * draw.kept @ falls))
+        ((1.0 - draw.current) @ (draw.share[:, None] * whole),
+         draw.current @ sample.summed(falls, draw.kept))
         for draw in draws
     ]  # fmt: skip
     reference, current = (np.vstack(side) for side in zip(*sides, strict=True))
@@ -236,17 +195,28 @@ def _counted(
     return [(reference[:, span], current[:, span]) for span in spans]
 
 
-def _mmd2(sample: _Pool, draws: list[_Draw], kernel: Floats) -> Floats:
-    members, found = sample.members.astype(np.float64), []
+def _by_mmd(sample: Pool, kernels: list[Floats], draws: list[Draw]) -> Tested:
+    return {
+        (metric.name, "mmd"): np.log(_mmd2(sample, draws, kernel) + TINY)
+        for metric, kernel in zip(SOUNDS, kernels, strict=True)
+    }
+
+
+def _mmd2(sample: Pool, draws: list[Draw], kernel: Floats) -> Floats:
+    sizes, found = np.bincount(sample.sessions), []
+    whole = sample.summed(sample.summed(kernel).T)
     for draw in draws:
-        whole, thin = members * draw.weights, members * draw.kept
+        few = sample.summed(kernel, draw.kept).T
+        thin, across = sample.summed(few, draw.kept), sample.summed(few).T * draw.share
         current, reference = draw.current, 1.0 - draw.current
-        n_current, n_reference = current @ thin.sum(1), reference @ whole.sum(1)
+        n_current = current @ (draw.share * sizes)
+        n_reference = reference @ (draw.share * sizes)
+        within = draw.share[:, None] * whole * draw.share
         found.append(
             d.mmd2(
-                _form(reference, whole @ kernel @ whole.T, reference) / n_reference**2,
-                _form(current, thin @ kernel @ thin.T, current) / n_current**2,
-                _form(current, thin @ kernel @ whole.T, reference) / (n_current * n_reference),
+                _form(reference, within, reference) / n_reference**2,
+                _form(current, thin, current) / n_current**2,
+                _form(current, across, reference) / (n_current * n_reference),
             )
         )
     return np.concatenate(found)

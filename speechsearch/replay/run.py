@@ -8,6 +8,7 @@ from typing import Any
 
 from speechsearch.config import Settings
 from speechsearch.monitoring.alarms import Alarm
+from speechsearch.monitoring.alone import Alone, Found
 from speechsearch.monitoring.monitor import Monitor, MonitorOptions
 from speechsearch.monitoring.reference import ReferenceProfile, enough
 from speechsearch.replay.cache import Outcome, OutcomeCache
@@ -23,6 +24,8 @@ class Replayed:
     n_before: int
     n_after: int
     alarms: tuple[Alarm, ...]
+    detectors: tuple[Found, ...] = ()
+    """What each detector would have raised alone"""
 
     def report(self) -> dict[str, Any]:
         """As it is written to JSON; ``at_utterance`` is negative before the change."""
@@ -94,6 +97,8 @@ def hear_all(
 def replay(observed: Observed, options: MonitorOptions | None = None) -> Replayed:
     """Watch it as if it came live."""
     reference = ReferenceProfile.of([one.observation for one in observed.reference])
-    monitor, traffic = Monitor(reference, options), (*observed.before, *observed.after)
+    options, traffic = options or MonitorOptions(), (*observed.before, *observed.after)
+    alone = Alone(options.alarms)
+    monitor = Monitor(reference, options, alone)
     alarms = [alarm for one in traffic for alarm in monitor.update(one.observation)]
-    return Replayed(len(observed.before), len(observed.after), tuple(alarms))
+    return Replayed(len(observed.before), len(observed.after), tuple(alarms), tuple(alone.found))

@@ -63,7 +63,7 @@ def test_what_leaves_a_constant_is_seen_to_either_side():
 def test_mmd_tells_two_clouds_apart_and_not_one_from_itself():
     random = np.random.default_rng(0)
     points = np.vstack([random.standard_normal((50, 3)), random.standard_normal((50, 3)) + 2])
-    kernel = d.rbf_kernel(points)
+    kernel = d.rbf_kernel(points, points, d.median_distance(points))
     first, second = kernel[:50], kernel[50:]
     apart = d.mmd2(first[:, :50].mean(), second[:, 50:].mean(), first[:, 50:].mean())
     assert apart > 0.3
