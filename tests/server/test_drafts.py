@@ -14,6 +14,7 @@ from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered, Heard, Revision
 from speechsearch.server.answers import Answers
 from speechsearch.server.conversation import Conversation
+from speechsearch.server.revising import Revising
 from speechsearch.server.second_pass import SecondPass
 from speechsearch.turns import TurnOptions
 from speechsearch.types import SAMPLE_RATE_HZ, Hypothesis, Result, Utterance
@@ -66,8 +67,9 @@ class Version:
 
 
 @pytest.fixture
-async def talk():
+async def talk(monkeypatch):
     ear, version = Ear(), Version()
+    judged = watched(monkeypatch)
     second = SecondPass(lambda: ear)
     answers = Answers(version, Metrics("model"), ServerOptions(), second=second)
     assert await asyncio.to_thread(lambda: second.name) == "ear"
@@ -79,9 +81,27 @@ async def talk():
 
     hello = m.Hello(protocol=m.PROTOCOL, partials=False)
     conversation = Conversation(answers, Metrics("model"), say, hello=hello)
-    yield SimpleNamespace(it=conversation, ear=ear, said=said, version=version)
+    yield SimpleNamespace(it=conversation, ear=ear, said=said, version=version, judged=judged)
     ear.lets.release(100)
     answers.close()
+
+
+def watched(monkeypatch):
+    """What the second ear's words were taken for, each time that they were judged."""
+    judged = []
+    draft, heard = Revising.draft, Revising.heard
+
+    def drafted(self, revision):
+        judged.append(revision)
+        draft(self, revision)
+
+    def heard_whole(self, revision):
+        judged.append(revision)
+        return heard(self, revision)
+
+    monkeypatch.setattr(Revising, "draft", drafted)
+    monkeypatch.setattr(Revising, "heard", heard_whole)
+    return judged
 
 
 def utterance(seconds):
@@ -109,8 +129,6 @@ async def heard(talk, count):
     wanted = len(talk.ear.heard) + count
     talk.ear.lets.release(count)
     await until(lambda: len(talk.ear.heard) >= wanted)
-    for _ in range(20):
-        await asyncio.sleep(0.001)
 
 
 async def answer(talk, seconds):
@@ -131,6 +149,7 @@ async def test_only_the_rest_is_heard_at_the_end_and_then_the_whole(talk):
     await heard(talk, 1)
     await pause(talk, 6)
     await heard(talk, 1)
+    await until(lambda: talk.judged)
     result, revised = await answer(talk, 6)
     assert (result.text, result.ear) == ("4+2", "ear")
     await heard(talk, 1)
@@ -152,6 +171,7 @@ async def test_what_does_not_fit_in_parts_waits_for_the_whole(talk):
     await go_on(talk, 4)
     await pause(talk, 6)
     await heard(talk, 2)
+    await until(lambda: talk.judged)
     result, revised = await answer(talk, 6)
     assert result.text == "first"
     await heard(talk, 1)
@@ -163,6 +183,7 @@ async def test_where_the_whole_is_not_believed_the_parts_stand(talk):
     await go_on(talk, 4)
     await pause(talk, 6)
     await heard(talk, 2)
+    await until(lambda: talk.judged)
     _, revised = await answer(talk, 6)
     await heard(talk, 1)
     assert ((await revised).text, (await revised).ear) == ("4+2", "ear")
@@ -171,7 +192,8 @@ async def test_where_the_whole_is_not_believed_the_parts_stand(talk):
 async def test_a_short_part_is_not_heard_for_itself_once_speech_goes_on(talk):
     await go_on(talk, 1)
     await pause(talk, 2)
-    await heard(talk, 2)
+    talk.ear.lets.release(2)  # one, where the short part was withdrawn before it was begun
+    await until(lambda: talk.judged)
     result, revised = await answer(talk, 2)
     assert (result.text, revised) == ("2", None)
 
@@ -180,5 +202,7 @@ async def test_a_pause_that_does_not_last_never_has_the_whole_heard(talk):
     await go_on(talk, 4)
     await go_on(talk, 8)
     await go_on(talk, 12)
+    talk.ear.lets.release(1)
     await heard(talk, 3)
+    await asyncio.sleep(0.05)
     assert talk.ear.heard == [4, 4, 4]
