@@ -34,8 +34,8 @@ class SettlingOptions:
     """How finely sound is cut."""
 
     least_ms: float = 3000
-    """A part that is not the last: shorter ones are heard with what follows; they err more and leave
-    the rest hardly shorter"""
+    """A part that is not the last: shorter ones are heard with what follows; they err more and
+    leave the rest hardly shorter"""
     least_rest_ms: float = 1000
     """The last part: a shorter one is heard with the one before it"""
 

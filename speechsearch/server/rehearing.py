@@ -85,6 +85,7 @@ class Rehearing:
         self._task.cancel()
         for outcome in self._wanted_here:
             self._second.withdraw(outcome)
+        self._second.defer(self._parts[-1].heard)
 
     async def revised(self, end_of_speech_s: float, clock: Clock) -> m.Revised | None:
         """What follows an answer that promised it, in time or not at all."""
@@ -103,6 +104,8 @@ class Rehearing:
             return self._second.submit(sound, patient=self._patient)
 
         parts = settling.pause(start, start + len(self._heard.samples), hear)
+        for part in parts[:-1]:
+            self._second.hurry(part.heard)
         kept = settling.settles(parts[-1]) and not self._patient
         self._wanted_here = [] if kept else [parts[-1].heard]
         return parts

@@ -14,6 +14,7 @@ from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered, Heard, Revision
 from speechsearch.server.answers import Answers
 from speechsearch.server.conversation import Conversation
+from speechsearch.server.revising import Revising
 from speechsearch.server.second_pass import SecondPass
 from speechsearch.turns import TurnOptions
 from speechsearch.types import SAMPLE_RATE_HZ, Hypothesis, Result, Utterance
@@ -66,7 +67,27 @@ class Version:
 
 
 @pytest.fixture
-async def talk():
+def noted(monkeypatch):
+    """What was made of readings, as it happens."""
+    made = []
+
+    def noting(name):
+        method = getattr(Revising, name)
+
+        def note(self, revision):
+            said = method(self, revision)
+            made.append(name)
+            return said
+
+        monkeypatch.setattr(Revising, name, note)
+
+    noting("draft")
+    noting("heard")
+    return made
+
+
+@pytest.fixture
+async def talk(noted):
     ear, version = Ear(), Version()
     second = SecondPass(lambda: ear)
     answers = Answers(version, Metrics("model"), ServerOptions(), second=second)
@@ -79,7 +100,7 @@ async def talk():
 
     hello = m.Hello(protocol=m.PROTOCOL, partials=False)
     conversation = Conversation(answers, Metrics("model"), say, hello=hello)
-    yield SimpleNamespace(it=conversation, ear=ear, said=said, version=version)
+    yield SimpleNamespace(it=conversation, ear=ear, said=said, version=version, noted=noted)
     ear.lets.release(100)
     answers.close()
 
@@ -104,13 +125,12 @@ async def pause(talk, seconds):
     await until(lambda: len(talk.said) > before)
 
 
-async def heard(talk, count):
-    """Let the ear hear so much more, and wait until it has."""
+async def heard(talk, count, then=()):
+    """Let the ear hear so much more, and wait until it has, and what was made of it."""
     wanted = len(talk.ear.heard) + count
     talk.ear.lets.release(count)
     await until(lambda: len(talk.ear.heard) >= wanted)
-    for _ in range(20):
-        await asyncio.sleep(0.001)
+    await until(lambda: talk.noted == list(then))
 
 
 async def answer(talk, seconds):
@@ -130,10 +150,10 @@ async def test_only_the_rest_is_heard_at_the_end_and_then_the_whole(talk):
     await go_on(talk, 4)
     await heard(talk, 1)
     await pause(talk, 6)
-    await heard(talk, 1)
+    await heard(talk, 1, then=["draft"])
     result, revised = await answer(talk, 6)
     assert (result.text, result.ear) == ("4+2", "ear")
-    await heard(talk, 1)
+    await heard(talk, 1, then=["draft", "heard"])
     assert (await revised).text == "6"
     assert talk.ear.heard == [4, 2, 6]
 
@@ -143,7 +163,7 @@ async def test_an_answer_before_the_rest_is_heard_is_the_first_ears(talk):
     await pause(talk, 6)
     result, revised = await answer(talk, 6)
     assert (result.text, result.ear) == ("first", "ctc")
-    await heard(talk, 3)
+    await heard(talk, 3, then=["draft", "heard"])
     assert (await revised).text == "6"
 
 
@@ -151,10 +171,10 @@ async def test_what_does_not_fit_in_parts_waits_for_the_whole(talk):
     talk.version.unbelievable = "4+2"
     await go_on(talk, 4)
     await pause(talk, 6)
-    await heard(talk, 2)
+    await heard(talk, 2, then=["draft"])
     result, revised = await answer(talk, 6)
     assert result.text == "first"
-    await heard(talk, 1)
+    await heard(talk, 1, then=["draft", "heard"])
     assert (await revised).text == "6"
 
 
@@ -162,16 +182,17 @@ async def test_where_the_whole_is_not_believed_the_parts_stand(talk):
     talk.version.unbelievable = "6"
     await go_on(talk, 4)
     await pause(talk, 6)
-    await heard(talk, 2)
+    await heard(talk, 2, then=["draft"])
     _, revised = await answer(talk, 6)
-    await heard(talk, 1)
+    await heard(talk, 1, then=["draft", "heard"])
     assert ((await revised).text, (await revised).ear) == ("4+2", "ear")
 
 
 async def test_a_short_part_is_not_heard_for_itself_once_speech_goes_on(talk):
     await go_on(talk, 1)
     await pause(talk, 2)
-    await heard(talk, 2)
+    talk.ear.lets.release(2)
+    await until(lambda: talk.noted == ["heard"])
     result, revised = await answer(talk, 2)
     assert (result.text, revised) == ("2", None)
 
