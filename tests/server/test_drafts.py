@@ -46,8 +46,11 @@ class Version:
         self.options = SimpleNamespace(turns=TurnOptions())
         self.model = self
         self.unbelievable = ""
+        self.may_hear = threading.Event()
+        self.may_hear.set()
 
     def log_probs_of(self, sounds):
+        self.may_hear.wait(20)
         return [np.zeros(1) for _ in sounds]
 
     def sound_of(self, spoken):
@@ -55,8 +58,11 @@ class Version:
 
     def conclude(self, spoken, log_probs, watch):
         utterance = spoken.utterance
-        result = Result(utterance.number, (Hypothesis("first", 1.0),), (), {}, "version")
+        result = self.result_of(utterance.number)
         return Answered(utterance, result, Heard(self, utterance.samples, log_probs))
+
+    def result_of(self, number):
+        return Result(number, (Hypothesis("first", 1.0),), (), {}, "version")
 
     def revise(self, answered, log_probs, heard, ear, watch):
         text = "+".join(part.heard[0].text for part in heard)
@@ -102,6 +108,7 @@ async def talk(noted):
     conversation = Conversation(answers, Metrics("model"), say, hello=hello)
     yield SimpleNamespace(it=conversation, ear=ear, said=said, version=version, noted=noted)
     ear.lets.release(100)
+    version.may_hear.set()
     answers.close()
 
 
@@ -203,3 +210,36 @@ async def test_a_pause_that_does_not_last_never_has_the_whole_heard(talk):
     await go_on(talk, 12)
     await heard(talk, 3)
     assert talk.ear.heard == [4, 4, 4]
+
+
+async def test_the_second_ear_begins_at_the_pause_beside_the_first(talk):
+    talk.version.may_hear.clear()
+    sound = utterance(2)
+    talk.it.pause(Paused(sound, sound.end_sample))
+    await heard(talk, 1)
+    assert talk.said == []
+    talk.version.may_hear.set()
+    await until(lambda: talk.noted == ["heard"])
+    result, revised = await answer(talk, 2)
+    assert (result.text, result.ear, revised) == ("2", "ear", None)
+
+
+async def test_an_utterance_that_goes_on_with_none_is_heard_for_itself(talk):
+    await pause(talk, 2)
+    await heard(talk, 1, then=["heard"])
+    await answer(talk, 2)
+    first = utterance(2)
+    second = replace(utterance(1), number=2, start_sample=first.end_sample)
+    talk.it.pause(Paused(second, second.end_sample))
+    talk.ear.lets.release(3)
+    await until(lambda: talk.noted == ["heard", "heard"])
+    ended = UtteranceEnded(second, second.end_sample, "silence")
+    result, _ = await talk.it.settle(await talk.it.end(ended))
+    assert (result.utterance, result.text, result.ear) == (2, "1", "ear")
+
+
+async def test_speech_that_is_none_is_left_alone(talk):
+    talk.version.result_of = lambda number: Result(number, (), (), {}, "version")
+    await pause(talk, 2)
+    result, revised = await answer(talk, 2)
+    assert (result.text, revised, talk.noted) == ("", None, [])
