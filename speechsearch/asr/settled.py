@@ -8,7 +8,7 @@ on, and at the end only the rest is left.
       │         │   the rest, heard last  │
 
 Parts are heard worse than the whole, which has more to go by: their text is a draft, shown until
-the whole was heard.
+the whole was heard (``scripts/bench_settled``).
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class SettlingOptions:
     """How finely sound is cut."""
 
     least_ms: float = 3000
-    """A part that is not the last: shorter ones are heard with what follows"""
+    """A part that is not the last: shorter ones are heard with what follows; they err more and
+    leave the rest hardly shorter"""
     least_rest_ms: float = 1000
     """The last part: a shorter one is heard with the one before it"""
 

@@ -11,8 +11,8 @@ from functools import cache
 
 from speechsearch.types import ms_to_samples
 
-LONG_SAMPLES = ms_to_samples(6000)
-"""Sound from here on leaves enough behind to be worth some milliseconds"""
+LONG_SAMPLES = ms_to_samples(3000)
+"""Sound from here on leaves enough behind to be worth a millisecond or two"""
 MAPPED_BYTES = 4 << 20
 """Blocks from here on never lie in the heap. Smaller ones are asked for so often that mapping them
 costs time: from 2 MB on, two fifths of a decode's (``scripts/bench_footprint``)"""

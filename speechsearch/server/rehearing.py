@@ -2,6 +2,8 @@
 
 pause ─► the rest ─► draft, with what was heard while the person spoke ─► answer ─► the whole
    └───► the whole, where nothing of it was heard yet
+
+The ear begins at the pause, beside the first ear: it takes longer.
 """
 
 from __future__ import annotations
@@ -19,15 +21,46 @@ from speechsearch.pipeline import Answered, Heard, Revision
 from speechsearch.server.answers import Answers, Work
 from speechsearch.server.revising import LATE, Revising
 from speechsearch.server.second_pass import Outcome, SecondPass
-from speechsearch.types import LogProbs, Result
+from speechsearch.types import Chunk, LogProbs, Result
 from speechsearch.wire import messages as m
 
 
-class Rehearing:
-    """Begins at once to hear again what ``answered`` rests on; ``priority``: of what follows.
+class Ahead:
+    """The sound up to a pause, on its way to the ear before anybody knows what it says.
 
-    With the session's ``settling`` in parts first; without it only as a whole, and it waits for
-    the ear however long that takes.
+    Only what nobody heard before is heard now: the rest behind the parts that are ``settling``.
+    """
+
+    def __init__(
+        self, second: SecondPass, sound: Chunk, settling: Settling[Outcome] | None
+    ) -> None:
+        """Without ``settling`` it is heard as a whole, when nobody else waits."""
+        self.start_sample, self.end_sample = sound.start_sample, sound.end_sample
+        self._second = second
+        patient = settling is None
+        settling = settling or Settling()
+
+        def hear(first: int, end: int) -> Outcome:
+            piece = sound.samples[first - sound.start_sample : end - sound.start_sample]
+            return second.submit(piece, patient=patient)
+
+        self.parts = settling.pause(sound.start_sample, sound.end_sample, hear)
+        for part in self.parts[:-1]:
+            second.hurry(part.heard)
+        self._settles = settling.settles(self.parts[-1]) and not patient
+
+    def leave(self) -> None:
+        """Speech went on, or there was none: what may be settled by that can wait."""
+        if self._settles:
+            self._second.defer(self.parts[-1].heard)
+        else:
+            self._second.withdraw(self.parts[-1].heard)
+
+
+class Rehearing:
+    """Goes over what ``answered`` rests on; ``priority``: of the judgements.
+
+    ``ahead`` is its sound, on its way. In several parts it is heard once more, as a whole.
     """
 
     def __init__(
@@ -36,7 +69,7 @@ class Rehearing:
         answers: Answers,
         answered: Answered,
         priority: Priority,
-        settling: Settling[Outcome] | None,
+        ahead: Ahead,
     ) -> None:
         heard = answered.to_rehear
         if heard is None:
@@ -46,8 +79,8 @@ class Rehearing:
         self._answered = answered
         self._heard: Heard = heard
         self._priority = priority
-        self._patient = settling is None
-        self._parts = self._begin(settling or Settling())
+        self._ahead = ahead
+        self._whole: Outcome | None = None
         self._revising = Revising()
         self._is_answered = asyncio.Event()
         self._began_s = monotonic_s()
@@ -83,8 +116,9 @@ class Rehearing:
         """Speech went on, or it is too late; what is settled by that is heard all the same."""
         self._say(self._revising.discard(why))
         self._task.cancel()
-        for outcome in self._wanted_here:
-            self._second.withdraw(outcome)
+        self._ahead.leave()
+        if self._whole:
+            self._second.withdraw(self._whole)
 
     async def revised(self, end_of_speech_s: float, clock: Clock) -> m.Revised | None:
         """What follows an answer that promised it, in time or not at all."""
@@ -93,19 +127,6 @@ class Rehearing:
         if not self._said.done():
             self.discard(LATE)
         return self._said.result()
-
-    def _begin(self, settling: Settling[Outcome]) -> tuple[Part[Outcome], ...]:
-        """Have the sound heard that nobody heard before; all of it, in parts."""
-        start = self._answered.utterance.start_sample
-
-        def hear(first: int, end: int) -> Outcome:
-            sound = self._heard.samples[first - start : end - start]
-            return self._second.submit(sound, patient=self._patient)
-
-        parts = settling.pause(start, start + len(self._heard.samples), hear)
-        kept = settling.settles(parts[-1]) and not self._patient
-        self._wanted_here = [] if kept else [parts[-1].heard]
-        return parts
 
     async def _hear(self) -> None:
         revision = Revision(None, "failed")
@@ -119,14 +140,14 @@ class Rehearing:
         self._say(self._revising.heard(revision))
 
     async def _revise(self) -> Revision:
-        whole = self._parts
-        if len(self._parts) > 1:
-            self._revising.draft(await self._judged(self._parts))
-            await self._is_answered.wait()  # at a pause that does not last, that is enough
-            outcome = self._second.submit(self._heard.samples)
-            self._wanted_here.append(outcome)
-            whole = (Part(self._parts[0].start_sample, self._parts[-1].end_sample, outcome),)
-        return await self._judged(whole)
+        parts = self._ahead.parts
+        if len(parts) == 1:
+            return await self._judged(parts)
+        self._revising.draft(await self._judged(parts))
+        await self._is_answered.wait()  # at a pause that does not last, that is enough
+        self._whole = self._second.submit(self._heard.samples)
+        start, end = self._ahead.start_sample, self._ahead.end_sample
+        return await self._judged((Part(start, end, self._whole),))
 
     async def _judged(self, parts: tuple[Part[Outcome], ...]) -> Revision:
         """What they say, once all of them are heard."""
