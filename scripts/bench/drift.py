@@ -53,7 +53,8 @@ Alarms = Sequence[Mapping[str, Any]]
 NULLS = 200
 REPLAYS = 20
 LENGTHS = Lengths(150, 200)
-WHOLE_RAMP = Lengths(150, 1000)
+RAMP_UTTERANCES = 1000
+RAMP = f"snr=30..5/{RAMP_UTTERANCES}"
 FALLEN = 0.8
 """Recall counts as fallen at this share of what it was"""
 RECALL_OVER = 200
@@ -70,10 +71,11 @@ ALWAYS = {"vad-quiet": "gain=-30", "vad-quiet-webrtc": "gain=-30"}
 """How all traffic of a part sounds, before the change too"""
 RAMPS = 10
 """Replays of the ramp at most"""
-WHOLE_RAMPS = 3
-"""These are heard to the end, for the recall: each takes a thousand recordings that nobody heard"""
-HEARD_OF_RAMP = Lengths(150, 400)
-"""Of the others"""
+WHOLE_RAMPS = 1
+"""These are heard to the end, for the recall, the others until there is an alert: a ramp takes a
+thousand recordings that nobody heard before"""
+RAMP_STEP = 50
+"""Utterances that are heard more until then"""
 PARTS = ("children", *CHANGES, "words", "ramp", "nothing")
 
 
@@ -207,12 +209,11 @@ def ramp(bench: Bench) -> dict[str, Any]:
     usual, right, reports = [], [], []
     said = {row.path: row.transcript for row in bench.grown}
     for seed in range(min(RAMPS, bench.replays)):
-        lengths = WHOLE_RAMP if seed < WHOLE_RAMPS else HEARD_OF_RAMP
-        traffic, observed = bench.observed(seed, lengths, "snr=30..5/1000")
+        traffic, observed, alarms = _ramp(bench, seed)
         usual.append(float(np.mean(_right(traffic.before, observed.before, said))))
         right.append(_right(traffic.after, observed.after, said))
-        reports.append(replay(observed).report()["alarms"])
-        print(f"ramp {seed}: {_noticed(reports[-1])['alerts']}", file=sys.stderr, flush=True)
+        reports.append(alarms)
+        print(f"ramp {seed}: {_noticed(alarms)['alerts']}", file=sys.stderr, flush=True)
     curve = _rolling(_mean_of_all(right), POOLED_OVER)
     fallen = _fallen(curve, float(np.mean(usual)))
     return {
@@ -228,6 +229,17 @@ def ramp(bench: Bench) -> dict[str, Any]:
         "recall_at_1_of_all": [round(float(one), 4) for one in curve],
         "recall_of_all_fallen_by_a_fifth_at": None if fallen is None else fallen + POOLED_OVER // 2,
     }
+
+
+def _ramp(bench: Bench, seed: int) -> tuple[Traffic, Observed, Alarms]:
+    """One replay, to its end or to its first alert."""
+    first = RAMP_UTTERANCES if seed < WHOLE_RAMPS else RAMP_STEP
+    for after in range(first, RAMP_UTTERANCES + 1, RAMP_STEP):
+        traffic, observed = bench.observed(seed, Lengths(LENGTHS.before, after), RAMP)
+        alarms = replay(observed).report()["alarms"]
+        if _noticed(alarms)["first_alert"] is not None:
+            break
+    return traffic, observed, alarms
 
 
 def _mean_of_all(replays: Sequence[Floats]) -> Floats:
