@@ -71,7 +71,7 @@ ALWAYS = {"vad-quiet": "gain=-30", "vad-quiet-webrtc": "gain=-30"}
 """How all traffic of a part sounds, before the change too"""
 RAMPS = 10
 """Replays of the ramp at most"""
-WHOLE_RAMPS = 1
+WHOLE_RAMPS = 3
 """These are heard to the end, for the recall, the others until there is an alert: a ramp takes a
 thousand recordings that nobody heard before"""
 RAMP_STEP = 50
@@ -95,6 +95,7 @@ class Bench:
     """By change, as they are first wanted"""
     replays: int = REPLAYS
     """Of each change"""
+    whole_ramps: int = WHOLE_RAMPS
 
     def observed(
         self,
@@ -233,7 +234,7 @@ def ramp(bench: Bench) -> dict[str, Any]:
 
 def _ramp(bench: Bench, seed: int) -> tuple[Traffic, Observed, Alarms]:
     """One replay, to its end or to its first alert."""
-    first = RAMP_UTTERANCES if seed < WHOLE_RAMPS else RAMP_STEP
+    first = RAMP_UTTERANCES if seed < bench.whole_ramps else RAMP_STEP
     for after in range(first, RAMP_UTTERANCES + 1, RAMP_STEP):
         traffic, observed = bench.observed(seed, Lengths(LENGTHS.before, after), RAMP)
         alarms = replay(observed).report()["alarms"]
@@ -299,6 +300,9 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=DATA / "phrases.tsv")
     parser.add_argument("--nulls", type=int, default=NULLS, help="replays in which nothing changes")
     parser.add_argument("--replays", type=int, default=REPLAYS, help="of each change")
+    parser.add_argument(
+        "--whole-ramps", type=int, default=WHOLE_RAMPS, help="the others end with their alert"
+    )
     parser.add_argument("--json", type=Path, help="parts that it holds already stay")
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
@@ -311,7 +315,10 @@ def main() -> None:
         index, lesser = catalogues(spoken_sentences()[1], lost, Path(folder))
         settings = load_settings(search={"index": str(index)}, asr={"second_pass": "off"})
         grown, children = (of_age(rows, fits) for fits in (lambda a: a >= 16, lambda a: a < 12))
-        bench = Bench(settings, cache, grown, children, lesser, lost, replays=arguments.replays)
+        bench = Bench(
+            settings, cache, grown, children, lesser, lost,
+            replays=arguments.replays, whole_ramps=arguments.whole_ramps,
+        )  # fmt: skip
         report = measured(bench, arguments.part or PARTS, arguments.nulls, arguments.json)
     if arguments.picture:
         draw(report, arguments.picture)
