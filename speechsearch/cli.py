@@ -94,12 +94,13 @@ def serve(
 
     Example: speechsearch serve --port 8765 --index ./my-index
     """
-    from speechsearch.server.assemble import build_app
+    from speechsearch.server.assemble import build_app, pipeline_options
     from speechsearch.server.run import bind, run
     from speechsearch.wire.address import http_url, socket_url
 
     asked = Asked(index, model, decoder, search, second_pass, engine, device)
     settings = asked.settings(server={"host": host, "port": port})
+    pipeline_options(settings)
     say_what_hears(settings)
     listening = bind(settings.server)
     url = socket_url(settings.server.host, listening.getsockname()[1])

@@ -65,11 +65,14 @@ def replay(
 
     Example: speechsearch replay --before adults.tsv --after children.tsv --json alarms.json
     """
+    from speechsearch.asr.second_ear import check_second_ear, chosen_second_ear
     from speechsearch.learning.table import read_table
     from speechsearch.replay.changes import parse_changes
     from speechsearch.replay.run import replay as watch
     from speechsearch.replay.traffic import Lengths, Tables, arrange
 
+    settings = Asked(index, model, second_pass=second_pass).settings()
+    check_second_ear(chosen_second_ear(settings.asr.second_pass))
     changes = parse_changes(change or [])
     if json_out and not json_out.parent.is_dir():
         raise ConfigError(f"there is no folder {json_out.parent}", hint="Make it first")
@@ -86,7 +89,6 @@ def replay(
             "false alarms come where one person said several",
             style="yellow", markup=False, soft_wrap=True,
         )  # fmt: skip
-    settings = Asked(index, model, second_pass=second_pass).settings()
     replays = [watch(one) for one in _hear(traffic, settings, changes)]
     _show(replays[0])
     _show_detectors(replays)

@@ -19,6 +19,7 @@ from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import AcousticModel
 from speechsearch.asr.plausible import Judge
 from speechsearch.asr.second_ear import Reheard, check_second_ear
+from speechsearch.asr.settled import Part, judge_parts
 from speechsearch.clock import Lap, Stopwatch
 from speechsearch.search.ranking import NOTHING, Ranker, Ranking, query_of
 from speechsearch.search.spelling import spellings
@@ -206,17 +207,18 @@ class Pipeline:
         self,
         answered: Answered,
         log_probs: LogProbs,
-        heard: Sequence[Reheard],
+        heard: Sequence[Part[Sequence[Reheard]]],
         ear: str,
         watch: Stopwatch,
     ) -> Revision:
-        """The answer once more, in the words of a second ear, where the sound says them.
+        """The answer once more, in the words of a second ear that heard its sound in one part or
+        several, where the sound says them.
 
         Its hits stay: the sound has ranked them, and better words find none that are better
         (``scripts/bench/second_ear_choose.py hits``).
         """
-        first, offset_s = answered.result, answered.utterance.start_sample / SAMPLE_RATE_HZ
-        judgement = self._judge.judge(heard, log_probs, offset_s)
+        first = answered.result
+        judgement = judge_parts(self._judge, heard, log_probs, self.model.info.timing)
         self._lap(watch, "revision")
         if judgement.fit is None:
             return Revision(None, judgement.reason)

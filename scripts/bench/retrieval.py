@@ -33,6 +33,7 @@ from splicing import Carriers, Parts, choose_parts, only_parts, with_carriers
 from speechsearch.asr.folder import find_model
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.asr.wer import normalise
+from speechsearch.cli_shared import Asked
 from speechsearch.config import load_settings
 from speechsearch.learning.conditions import Change, Condition, ConditionOptions
 from speechsearch.learning.evaluate import Evaluation
@@ -53,7 +54,7 @@ def found(
     """Figures of both kinds of search, among so many titles."""
     report: dict[str, Any] = {"titles": len(titles)}
     for search in BOTH:
-        heard = hear(rows, titles, model=model, search=search, change=change)
+        heard = hear(rows, titles, asked=Asked(model=model, search=search), change=change)
         whole = figures(heard.outcomes, Bootstrap())
         latency_ms = whole["latency_ms"]
         report[search] = {
@@ -113,7 +114,7 @@ def commands(model: str, limit: int | None) -> dict[str, Any]:
     books = [title for title in _column("goodbooks10k.tsv", "title") if title not in known]
     report: dict[str, Any] = {"keywords": len(keywords), "titles": len(keywords) + len(books)}
     for search in BOTH:
-        heard = hear(rows, [*keywords, *books], model=model, search=search)
+        heard = hear(rows, [*keywords, *books], asked=Asked(model=model, search=search))
         report[search] = {
             "n": len(heard.outcomes),
             "keywords_spoken": sum(len(_spoken(o.recording)) for o in heard.outcomes),

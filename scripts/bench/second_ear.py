@@ -50,6 +50,7 @@ class FirstEar:
         )
         self._heard: dict[str, Any] = {}
         info = self._model.info
+        self.timing = info.timing
         self.judge = Judge(info.vocabulary, info.timing)
 
     def log_probs(self, row: Recording) -> Any:

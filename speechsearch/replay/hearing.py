@@ -8,12 +8,13 @@ pause's own block on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from speechsearch.asr.second_ear import SecondEar
+from speechsearch.asr.second_ear import Reheard, SecondEar
+from speechsearch.asr.settled import Part
 from speechsearch.audio.player import noise_floor
 from speechsearch.audio.source import BLOCK_SAMPLES
 from speechsearch.clock import Stopwatch
@@ -101,9 +102,11 @@ class _Listener:
         heard = answered.to_rehear
         if second is None or heard is None:
             return answered.result
-        readings = second.hear(heard.samples)
+        start = answered.utterance.start_sample
+        end = start + len(heard.samples)
+        whole: Part[Sequence[Reheard]] = Part(start, end, second.hear(heard.samples))
         revision = self._pipeline.revise(
-            answered, heard.log_probs, readings, second.name, Stopwatch()
+            answered, heard.log_probs, [whole], second.name, Stopwatch()
         )
         return revision.result or answered.result
 

@@ -18,6 +18,7 @@ from speechsearch.errors import DeadlineExceeded, Interrupted
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.server.admission import Admission, AdmissionOptions
+from speechsearch.server.heap import LONG_SAMPLES, give_back
 from speechsearch.server.second_pass import SecondPass
 from speechsearch.server.shadow import Shadow
 from speechsearch.types import Audio, Hit, LogProbs
@@ -166,6 +167,8 @@ class Answers:
                 self._work_beside(batch, self._shadow)
             else:
                 self._work(batch)
+            if any(len(job.work.work.sound) >= LONG_SAMPLES for job in batch) and not self.waiting:
+                give_back()
 
     def _work_beside(self, batch: list[Job[Ticket[Any]]], shadow: Shadow) -> None:
         """As ``_work``, but only for as long as nobody who speaks waits."""

@@ -13,15 +13,17 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
 from speechsearch.asr.batcher import Priority
+from speechsearch.asr.settled import Settling
 from speechsearch.clock import Clock, monotonic_s
 from speechsearch.errors import DeadlineExceeded, Overloaded, SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.server.answers import Answers, Ticket, answering
 from speechsearch.server.glimpses import Glimpses
-from speechsearch.server.rehearing import Rehearing
+from speechsearch.server.rehearing import Ahead, Rehearing
+from speechsearch.server.second_pass import Outcome
 from speechsearch.turns import Habit, allow
-from speechsearch.types import Result, Utterance, samples_to_ms
+from speechsearch.types import Chunk, Result, Utterance, samples_to_ms
 from speechsearch.wire import messages as m
 from speechsearch.wire.events import Paused, Resumed, UtteranceEnded
 from speechsearch.wire.server_session import ServerSession
@@ -53,8 +55,16 @@ class _Speculation:
     pipeline: Pipeline
     ticket: Ticket[Answered] | None = None
     task: asyncio.Task[Answered | None] = field(init=False)
+    ahead: Ahead | None = None
     rehearing: Rehearing | None = None
     dropped: bool = False
+
+    def leave(self) -> None:
+        """Nothing of it is shown."""
+        if self.rehearing:
+            self.rehearing.discard()
+        elif self.ahead:
+            self.ahead.leave()
 
 
 class Conversation:
@@ -76,6 +86,7 @@ class Conversation:
         hello = hello or m.Hello(protocol=m.PROTOCOL)
         self._patient = hello.patient
         self._rehearings: dict[int, Rehearing] = {}
+        self._settling: Settling[Outcome] | None = None if hello.patient else Settling()
         self._turn = asyncio.Lock()
         self._answers = answers
         self._seat = seat
@@ -110,6 +121,7 @@ class Conversation:
             event.utterance, event.sample, self._clock(), self.at_pause, pipeline
         )
         speculation.task = asyncio.create_task(self._speculate(speculation, self._latest))
+        speculation.ahead = self._hear_ahead(event, pipeline)
         self._speculation = speculation
 
     def resume(self, event: Resumed) -> None:
@@ -224,19 +236,36 @@ class Conversation:
     def _keep(self, rehearing: Rehearing | None, answered: Answered) -> None:
         """The answer is final: go on hearing it again, and no longer what it takes in."""
         result = answered.result
-        rehearing = rehearing or self._rehear(answered)
+        rehearing = rehearing or self._rehear(answered, None)
         if rehearing:
             self._rehearings[result.utterance] = rehearing
         if result.continues in self._rehearings and not self._patient:
             self._rehearings[result.continues].discard()
 
-    def _rehear(self, answered: Answered) -> Rehearing | None:
-        """Begin to hear speech again where there is a second ear."""
+    def _hear_ahead(self, event: Paused, pipeline: Pipeline) -> Ahead | None:
+        """Begin to hear again what the answer to this pause will most likely rest on."""
+        second, latest = self._answers.second, self._latest
+        if second is None or self._settling is None or (latest and not latest.done()):
+            return None
+        earlier = latest.result() if latest else None
+        if earlier and not self._may_continue(earlier, event.utterance):
+            earlier = None
+        spoken = Spoken(event.utterance, event.sample, earlier)
+        sound = Chunk(pipeline.sound_of(spoken), spoken.whole.start_sample)
+        return Ahead(second, sound, self._settling)
+
+    def _rehear(self, answered: Answered, ahead: Ahead | None) -> Rehearing | None:
+        """Hear speech again where there is a second ear."""
         second, heard = self._answers.second, answered.to_rehear
+        start = answered.utterance.start_sample
+        if ahead and (heard is None or ahead.start_sample != start):
+            ahead.leave()
+            ahead = None
         if second is None or heard is None:
             return None
+        ahead = ahead or Ahead(second, Chunk(heard.samples, start), self._settling)
         priority = self.at_end if self._patient else Priority.PAUSE
-        return Rehearing(second, self._answers, answered, heard, priority)
+        return Rehearing(second, self._answers, answered, priority, ahead)
 
     async def _adopt(self, speculation: _Speculation) -> Answered | None:
         """The pause was the end: take what was begun then; None where it came to nothing."""
@@ -258,8 +287,11 @@ class Conversation:
     async def _speculate(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
         """Answer, and say how long the pause may last; None where that was not to be."""
         answered = await self._try(speculation, before)
-        if answered and not speculation.dropped and not self._patient:
-            speculation.rehearing = self._rehear(answered)
+        if not speculation.dropped and not self._patient:
+            if answered:
+                speculation.rehearing = self._rehear(answered, speculation.ahead)
+            elif speculation.ahead:
+                speculation.ahead.leave()
         if speculation is self._speculation:
             options = speculation.pipeline.options.turns
             allowance = allow(answered.result if answered else None, self._habit, options)
@@ -323,8 +355,7 @@ class Conversation:
 
     def _drop(self, speculation: _Speculation) -> None:
         ticket, speculation.dropped = speculation.ticket, True
-        if speculation.rehearing:
-            speculation.rehearing.discard()
+        speculation.leave()
         if ticket is None:
             speculation.task.cancel()
         elif not self._answers.withdraw(ticket):

@@ -1,7 +1,8 @@
 """When a second ear's words are shown: pure, one object for each utterance.
 
 hears ─► answer ─► its words are the answer's          (it was ready in time)
-  └────► answer, promised ─► revised, once             (later)
+  ├────► answer, promised ─► revised, once             (later)
+  └─► draft ─► answer in its words, promised ─► revised, once
 anything ─► discarded: speech went on, or it is too late; a promise is kept with what stands
 """
 
@@ -12,12 +13,15 @@ from speechsearch.server.replies import revised_message
 from speechsearch.types import Result
 from speechsearch.wire import messages as m
 
+LATE = "late"
+
 
 class Revising:
     """Told what happens to one utterance; says what the client is to be told."""
 
     def __init__(self) -> None:
         self._revision: Revision | None = None
+        self._draft: Result | None = None
         self._shown: Result | None = None
         self._over = False
         self.outcome = ""
@@ -29,15 +33,20 @@ class Revising:
         """Whether the client waits for a revision."""
         return self._shown is not None and not self._over
 
+    def draft(self, revision: Revision) -> None:
+        """What the second ear heard in parts: it stands where the whole comes to nothing."""
+        if not self._over:
+            self._draft = revision.result
+
     def answer(self, first: Result) -> Result:
         """The utterance is answered now: with what?"""
         if self._over or self._shown is not None:
             return first
         if self._revision is None:
-            self._shown = first
-            return first
+            self._shown = self._draft or first
+            return self._shown
         self._end("first" if self._revision.result else self._revision.reason)
-        return self._revision.result or first
+        return self._revision.result or self._draft or first
 
     def heard(self, revision: Revision) -> m.Revised | None:
         """The second ear is done: what to say to a client that was answered."""
@@ -47,7 +56,7 @@ class Revising:
             self._revision = self._revision or revision
             return None
         if revision.result is None:
-            return self._keep(self._shown, revision.reason)
+            return self._keep(self._draft or self._shown, revision.reason)
         self._end("revised" if revision.result.text != self._shown.text else "same")
         return revised_message(revision.result)
 
@@ -56,13 +65,14 @@ class Revising:
         if self._over:
             return None
         if self._shown is not None:
-            return self._keep(self._shown, why)
+            stands = self._draft if why == LATE else None
+            return self._keep(stands or self._shown, why)
         self._end(why)
         return None
 
-    def _keep(self, shown: Result, why: str) -> m.Revised:
+    def _keep(self, stands: Result, why: str) -> m.Revised:
         self._end(why)
-        return revised_message(shown)
+        return revised_message(stands)
 
     def _end(self, outcome: str) -> None:
         self._over, self.outcome = True, outcome

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from speechsearch.config import LOOPBACK, PRIVATE_SERVER_ENV, ServerOptions
 from speechsearch.errors import ConfigError, ServerUnavailable
+from speechsearch.server.heap import keep_large_blocks_out
 from speechsearch.wire.messages import Limits
 
 
@@ -68,6 +69,7 @@ class _Server(uvicorn.Server):
 
 def run(app: Starlette, listening: socket.socket) -> None:
     """Serve until a signal, then drain and return."""
+    keep_large_blocks_out()
     limits = Limits()
     config = uvicorn.Config(
         app,

@@ -1,5 +1,5 @@
-"""The thread of the second ear, and its queues: who speaks now goes before who can wait, and is
-dropped where too many speak.
+"""The thread of the second ear, and its queues: who may be answered now goes before who speaks on,
+and both before who can wait; the first two are dropped where too many speak.
 
 The operating system runs it below everything else (Linux: the thread's own niceness, which threads
 that the engine starts inherit), so that no first answer waits for a second one.
@@ -22,9 +22,10 @@ from speechsearch.types import SAMPLE_RATE_HZ, Audio
 
 NICENESS = 10
 MOST_WAITING = 4
-"""Of those who speak: more are later than anybody waits for a revision, the oldest is dropped"""
+"""In each queue of those who speak: more are later than anybody waits for, the oldest is dropped"""
 
 Outcome = asyncio.Future["tuple[Reheard, ...] | None"]
+Queue = OrderedDict[Outcome, Audio]
 
 
 class SecondPass:
@@ -32,8 +33,9 @@ class SecondPass:
 
     def __init__(self, load: Callable[[], SecondEar]) -> None:
         self._loaded: Future[SecondEar] = Future()
-        self._speaking: OrderedDict[Outcome, Audio] = OrderedDict()
-        self._patient: OrderedDict[Outcome, Audio] = OrderedDict()
+        self._speaking: Queue = OrderedDict()
+        self._deferred: Queue = OrderedDict()
+        self._patient: Queue = OrderedDict()
         self._change = threading.Condition()
         self._over = False
         self._thread = threading.Thread(
@@ -54,32 +56,52 @@ class SecondPass:
         outcome: Outcome = asyncio.get_running_loop().create_future()
         with self._change:
             (self._patient if patient else self._speaking)[outcome] = samples
-            late = []
-            while len(self._speaking) > MOST_WAITING:
-                late.append(self._speaking.popitem(last=False)[0])
+            late = _surplus(self._speaking)
             self._change.notify()
         for dropped in late:
             dropped.set_result(None)
         return outcome
 
+    def defer(self, outcome: Outcome) -> None:
+        """It will be wanted when the speaker, who spoke on, is done."""
+        self._move(outcome, self._speaking, self._deferred)
+
+    def hurry(self, outcome: Outcome) -> None:
+        """The speaker may be done."""
+        self._move(outcome, self._deferred, self._speaking)
+
     def withdraw(self, outcome: Outcome) -> None:
         """Nobody wants it any more."""
         with self._change:
-            self._speaking.pop(outcome, None)
-            self._patient.pop(outcome, None)
+            for queue in self._queues:
+                queue.pop(outcome, None)
         outcome.cancel()
 
     def close(self) -> None:
         """Stop the thread after what it does now."""
         with self._change:
             self._over = True
-            left = [*self._speaking, *self._patient]
-            self._speaking.clear()
-            self._patient.clear()
+            left = [outcome for queue in self._queues for outcome in queue]
+            for queue in self._queues:
+                queue.clear()
             self._change.notify()
         for outcome in left:
             outcome.cancel()
         self._thread.join()
+
+    @property
+    def _queues(self) -> tuple[Queue, ...]:
+        """Most urgent first."""
+        return self._speaking, self._deferred, self._patient
+
+    def _move(self, outcome: Outcome, source: Queue, target: Queue) -> None:
+        with self._change:
+            if outcome not in source:
+                return  # it is heard already
+            target[outcome] = source.pop(outcome)
+            late = _surplus(target)
+        for dropped in late:
+            dropped.set_result(None)
 
     def _run(self, load: Callable[[], SecondEar]) -> None:
         if hasattr(os, "setpriority"):
@@ -95,17 +117,23 @@ class SecondPass:
         self._loaded.set_result(ear)
         while True:
             with self._change:
-                while not (self._speaking or self._patient or self._over):
+                while not (any(self._queues) or self._over):
                     self._change.wait()
                 if self._over:
                     return
-                outcome, samples = (self._speaking or self._patient).popitem(last=False)
+                first = next(queue for queue in self._queues if queue)
+                outcome, samples = first.popitem(last=False)
             readings: tuple[Reheard, ...] | None = None
             try:
                 readings = ear.hear(samples)
             except Exception:
                 logging.exception("the second ear failed")
             outcome.get_loop().call_soon_threadsafe(_settle, outcome, readings)
+
+
+def _surplus(queue: Queue) -> list[Outcome]:
+    """The oldest of a queue that is too long, taken out."""
+    return [queue.popitem(last=False)[0] for _ in range(len(queue) - MOST_WAITING)]
 
 
 def _settle(outcome: Outcome, readings: tuple[Reheard, ...] | None) -> None:

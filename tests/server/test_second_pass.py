@@ -71,6 +71,36 @@ async def test_who_can_wait_comes_after_who_speaks_and_is_never_dropped(held):
     assert ear.heard == [0, 9, *numbers]
 
 
+async def test_who_spoke_on_comes_after_who_may_be_answered_and_before_who_can_wait(held):
+    ear, second = held
+    busy = second.submit(SOUND)
+    await asyncio.to_thread(ear.began.wait, 10)
+    patient = second.submit(SOUND + 3, patient=True)
+    spoke_on, again, now = (second.submit(SOUND + n) for n in (2, 4, 1))
+    second.defer(spoke_on)
+    second.defer(again)
+    second.hurry(again)
+    ear.let.set()
+    await asyncio.gather(busy, patient, spoke_on, again, now)
+    assert ear.heard == [0, 1, 4, 2, 3]
+
+
+async def test_the_oldest_of_those_who_spoke_on_is_dropped_where_too_many_did(held):
+    ear, second = held
+    busy = second.submit(SOUND)
+    await asyncio.to_thread(ear.began.wait, 10)
+    spoke_on = []
+    for n in range(1, MOST_WAITING + 2):
+        spoke_on.append(second.submit(SOUND + n))
+        second.defer(spoke_on[-1])
+    ear.let.set()
+    second.defer(busy)
+    assert await spoke_on[0] is None
+    assert await asyncio.gather(busy, *spoke_on[1:]) == [
+        (Reheard(str(n)),) for n in (0, *range(2, MOST_WAITING + 2))
+    ]
+
+
 async def test_what_nobody_wants_any_more_is_not_heard(held):
     ear, second = held
     busy = second.submit(SOUND)
