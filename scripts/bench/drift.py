@@ -256,6 +256,8 @@ def _right(part: Sequence[Said], outcomes: Sequence[Outcome], said: Mapping[Path
 
 
 def _rolling(values: Floats, over: int) -> Floats:
+    if len(values) < over:
+        return np.zeros(0)
     return np.convolve(values, np.ones(over) / over, mode="valid")
 
 
