@@ -53,7 +53,8 @@ Alarms = Sequence[Mapping[str, Any]]
 NULLS = 200
 REPLAYS = 20
 LENGTHS = Lengths(150, 200)
-RAMP = Lengths(150, 1000)
+RAMP_UTTERANCES = 1000
+RAMP = f"snr=30..5/{RAMP_UTTERANCES}"
 FALLEN = 0.8
 """Recall counts as fallen at this share of what it was"""
 RECALL_OVER = 200
@@ -69,7 +70,12 @@ CHANGES = {
 ALWAYS = {"vad-quiet": "gain=-30", "vad-quiet-webrtc": "gain=-30"}
 """How all traffic of a part sounds, before the change too"""
 RAMPS = 10
-"""Replays of the ramp at most: each hears a thousand recordings anew"""
+"""Replays of the ramp at most"""
+WHOLE_RAMPS = 3
+"""These are heard to the end, for the recall, the others until there is an alert: a ramp takes a
+thousand recordings that nobody heard before"""
+RAMP_STEP = 50
+"""Utterances that are heard more until then"""
 PARTS = ("children", *CHANGES, "words", "ramp", "nothing")
 
 
@@ -89,6 +95,7 @@ class Bench:
     """By change, as they are first wanted"""
     replays: int = REPLAYS
     """Of each change"""
+    whole_ramps: int = WHOLE_RAMPS
 
     def observed(
         self,
@@ -203,24 +210,44 @@ def ramp(bench: Bench) -> dict[str, Any]:
     usual, right, reports = [], [], []
     said = {row.path: row.transcript for row in bench.grown}
     for seed in range(min(RAMPS, bench.replays)):
-        traffic, observed = bench.observed(seed, RAMP, "snr=30..5/1000")
-        usual.append(np.mean(_right(traffic.before, observed.before, said)))
+        traffic, observed, alarms = _ramp(bench, seed)
+        usual.append(float(np.mean(_right(traffic.before, observed.before, said))))
         right.append(_right(traffic.after, observed.after, said))
-        reports.append(replay(observed).report()["alarms"])
-    around = _rolling(np.mean(right, axis=0), POOLED_OVER)
-    fallen = _fallen(around, float(np.mean(usual)))
+        reports.append(alarms)
+        print(f"ramp {seed}: {_noticed(alarms)['alerts']}", file=sys.stderr, flush=True)
+    curve = _rolling(_mean_of_all(right), POOLED_OVER)
+    fallen = _fallen(curve, float(np.mean(usual)))
     return {
         **noticed(reports),
-        "recall_at_1_before": [float(one) for one in usual],
+        "heard": [len(one) for one in right],
+        "recall_at_1_before": usual,
         "recall_at_1_last": [float(one[-RECALL_OVER:].mean()) for one in right],
         "recall_fallen_by_a_fifth_at": [
-            _fallen(_rolling(one, RECALL_OVER), float(before), RECALL_OVER - 1)
+            _fallen(_rolling(one, RECALL_OVER), before, RECALL_OVER - 1)
             for one, before in zip(right, usual, strict=True)
         ],
         "recall_over": POOLED_OVER,
-        "recall_at_1_of_all": [round(float(one), 4) for one in around],
+        "recall_at_1_of_all": [round(float(one), 4) for one in curve],
         "recall_of_all_fallen_by_a_fifth_at": None if fallen is None else fallen + POOLED_OVER // 2,
     }
+
+
+def _ramp(bench: Bench, seed: int) -> tuple[Traffic, Observed, Alarms]:
+    """One replay, to its end or to its first alert."""
+    first = RAMP_UTTERANCES if seed < bench.whole_ramps else RAMP_STEP
+    for after in range(first, RAMP_UTTERANCES + 1, RAMP_STEP):
+        traffic, observed = bench.observed(seed, Lengths(LENGTHS.before, after), RAMP)
+        alarms = replay(observed).report()["alarms"]
+        if _noticed(alarms)["first_alert"] is not None:
+            break
+    return traffic, observed, alarms
+
+
+def _mean_of_all(replays: Sequence[Floats]) -> Floats:
+    """At each utterance, of those that were heard so far."""
+    longest = max(map(len, replays))
+    padded = [np.pad(one, (0, longest - len(one)), constant_values=np.nan) for one in replays]
+    return np.nanmean(padded, axis=0)
 
 
 def _right(part: Sequence[Said], outcomes: Sequence[Outcome], said: Mapping[Path, str]) -> Floats:
@@ -229,6 +256,8 @@ def _right(part: Sequence[Said], outcomes: Sequence[Outcome], said: Mapping[Path
 
 
 def _rolling(values: Floats, over: int) -> Floats:
+    if len(values) < over:
+        return np.zeros(0)
     return np.convolve(values, np.ones(over) / over, mode="valid")
 
 
@@ -273,6 +302,9 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=DATA / "phrases.tsv")
     parser.add_argument("--nulls", type=int, default=NULLS, help="replays in which nothing changes")
     parser.add_argument("--replays", type=int, default=REPLAYS, help="of each change")
+    parser.add_argument(
+        "--whole-ramps", type=int, default=WHOLE_RAMPS, help="the others end with their alert"
+    )
     parser.add_argument("--json", type=Path, help="parts that it holds already stay")
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
@@ -285,7 +317,10 @@ def main() -> None:
         index, lesser = catalogues(spoken_sentences()[1], lost, Path(folder))
         settings = load_settings(search={"index": str(index)}, asr={"second_pass": "off"})
         grown, children = (of_age(rows, fits) for fits in (lambda a: a >= 16, lambda a: a < 12))
-        bench = Bench(settings, cache, grown, children, lesser, lost, replays=arguments.replays)
+        bench = Bench(
+            settings, cache, grown, children, lesser, lost,
+            replays=arguments.replays, whole_ramps=arguments.whole_ramps,
+        )  # fmt: skip
         report = measured(bench, arguments.part or PARTS, arguments.nulls, arguments.json)
     if arguments.picture:
         draw(report, arguments.picture)

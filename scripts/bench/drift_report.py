@@ -54,7 +54,8 @@ def _named(replays: Replays) -> str:
 def _show_recall(figures: Mapping[str, Any]) -> None:
     print(
         f"    recall@1 {mean(figures['recall_at_1_before']):.1%} before, "
-        f"{mean(figures['recall_at_1_last']):.1%} in the last 200; fallen by a fifth at "
+        f"{[round(one, 3) for one in figures['recall_at_1_last']]} in the last 200 of "
+        f"{figures['heard']}; fallen by a fifth at "
         f"{figures['recall_of_all_fallen_by_a_fifth_at']} of all replays together, of each at "
         f"{figures['recall_fallen_by_a_fifth_at']}"
     )

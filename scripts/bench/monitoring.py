@@ -3,9 +3,11 @@
 Both servers run at once on the same core (taskset), a speaker of the one beside a speaker of the
 other, so that whatever else the machine does slows both alike; then they change places, so that
 who came first counts for nothing. Speakers, client and files are those of scripts/bench_capacity.
-CPU is that of the server's process over the answers it gave.
+CPU is that of the server's process over the answers it gave. Rounds are too short for a reference
+to be frozen; what drift costs besides is measured of the observer's thread alone, in this process.
 
     scripts/bench_monitoring --speakers 10 --seconds 120 --json monitoring.json
+    scripts/bench_monitoring --rounds 0
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from typing import Any
 
 from capacity import ROOT, SERVER_CORE, STAGGER_S, Outcome, Recording, prepare, speak
 from latency import percentiles, server_cost
+from monitoring_alone import alone
 
 from speechsearch.client.private import private_server
 
@@ -94,8 +97,10 @@ def main() -> None:
         order = (True, False) if n % 2 == 0 else (False, True)
         work = side_by_side(order, asked.speakers, asked.seconds, recordings)
         rounds.append(asyncio.run(work))
-    found = {"on": summed(rounds, True), "off": summed(rounds, False)}
-    found["cpu_more"] = round(found["on"]["cpu_s"] / found["off"]["cpu_s"] - 1, 4)
+    found: dict[str, Any] = {"thread": alone([one.samples for one in recordings])}
+    if rounds:
+        found |= {"on": summed(rounds, True), "off": summed(rounds, False)}
+        found["cpu_more"] = round(found["on"]["cpu_s"] / found["off"]["cpu_s"] - 1, 4)
     print(json.dumps(found, indent=1))
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=1) + "\n")

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from speechsearch.asr.normalisation import Normalisation
 from speechsearch.errors import AudioError
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs
 
@@ -82,6 +83,10 @@ class ModelInfo:
     def label(self) -> str:
         """How results and metrics name the model."""
         return f"{self.name}@{self.version}"
+
+    def normalisation(self, samples: Audio) -> Normalisation:
+        """What is done to float32 [samples] before the model hears them, here and in training."""
+        return Normalisation.of(samples) if self.normalise and samples.size else Normalisation()
 
 
 def check_audio(samples: Audio) -> None:

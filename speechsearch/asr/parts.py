@@ -12,7 +12,6 @@ import numpy as np
 from speechsearch.asr.chunks import Piece, pieces
 from speechsearch.asr.graph import Batch
 from speechsearch.asr.model import Listening, ModelInfo, check_audio
-from speechsearch.asr.normalisation import normalise
 from speechsearch.asr.streaming import Rehearing, Streaming
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs
 
@@ -84,7 +83,7 @@ class PartedModel:
 
     def _prepared(self, samples: Audio) -> Audio:
         check_audio(samples)
-        return normalise(samples) if self.info.normalise and samples.size else samples
+        return self.info.normalisation(samples).apply(samples)
 
     def _of_equal(self, sounds: Batch) -> Batch:
         """[sounds, samples] -> [sounds, frames, letters]."""

@@ -118,7 +118,7 @@ class Streaming:
     def _heard(self, samples: Audio, frames: int) -> _Kept:
         """What was kept, with features for every frame of the window and no others."""
         info, kept = self._halves.info, self._kept
-        now = Normalisation.of(samples) if info.normalise else Normalisation()
+        now = info.normalisation(samples)
         if kept is None or not _goes_on(kept, samples, frames):
             kept = _Kept(samples, now, 0, self._features(samples, 0, now), self._silent)
         elif kept.normalisation.drift(now) > self._tolerance:

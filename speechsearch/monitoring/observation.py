@@ -10,13 +10,17 @@ import numpy as np
 
 from speechsearch.asr.ctc import greedy
 from speechsearch.asr.model import ModelInfo
-from speechsearch.monitoring.sound import Floats, sound_features
+from speechsearch.monitoring.sound import LEAST_POWER, Floats, sound_features
 from speechsearch.monitoring.voice import child_likeness
 from speechsearch.types import SAMPLE_RATE_HZ, Audio, LogProbs, Result
 
 NAN = float("nan")
 RATE = 0.05
 """Of a window of 100 five events, the fewest that say anything"""
+
+
+STEP_DB = 0.5
+"""Of the level at the model: rounding, and what is very quiet, must not look like a change"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ METRICS = (
     Metric("child_voice", "capture", "likeness to children's voices", "%"),
     Metric("speech_share", "vad", "speech share", "%"),
     Metric("speech_s", "vad", "duration of speech", "s"),
+    Metric("model_level_dbfs", "asr", "level at the model", "dBFS"),
     Metric("speaking_rate_hz", "asr", "speaking rate", "letters/s"),
     Metric("confidence", "asr", "confidence of the letters", "%"),
     Metric("blank_share", "asr", "blank frames", "%"),
@@ -121,6 +126,12 @@ class Observation:
     """Of the frames"""
     unknown_words_share: float
     """Of the words shown"""
+    model_level_dbfs: float = NAN
+    """Of what the model was given, after it was normalised: 0 where that is to unit variance"""
+    model_gain_db: float = NAN
+    """By which it was made louder for that"""
+    model_dc_share: float = NAN
+    """What was taken away as its DC, of the root mean square, without sign"""
     redone: float = NAN
     """1: the same was asked again soon after. Like the three below NaN where nobody could act"""
     typed: float = NAN
@@ -145,6 +156,8 @@ class HeardPart:
 
     result: Result
     log_probs: LogProbs
+    samples: Audio | None = None
+    """float32 [samples] that the model was given, before it normalised them"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,6 +211,7 @@ def observe(
             if words and known_words
             else NAN
         ),
+        **_normalised(passed.parts, info),
         versions=versions,
         timings_ms=_added([one.result.timings_ms for one in passed.parts]),
     )
@@ -216,6 +230,20 @@ def _heard(parts: Sequence[HeardPart], info: ModelInfo) -> tuple[int, float, flo
         frames += len(part.log_probs)
     confidence = math.exp(nats / letters) if letters else NAN
     return letters, confidence, blanks / frames if frames else NAN
+
+
+def _normalised(parts: Sequence[HeardPart], info: ModelInfo) -> dict[str, float]:
+    """What the model's own preparation did to the part of most sound, and what came of it."""
+    sound = max((one.samples for one in parts if one.samples is not None), key=len, default=None)
+    if sound is None or not sound.size:
+        return {}
+    done = info.normalisation(sound)
+    power = float(np.square(done.apply(sound), dtype=np.float64).mean())
+    return {
+        "model_level_dbfs": round(10 * math.log10(max(power, LEAST_POWER)) / STEP_DB) * STEP_DB,
+        "model_gain_db": -20 * math.log10(done.scale),
+        "model_dc_share": abs(done.mean) / done.scale,
+    }
 
 
 def _gap(last: Result | None) -> float:

@@ -40,6 +40,7 @@ from speechsearch.tracing.spans import Traces, Untraced, trace_id
 
 OBSERVED = (
     "level_dbfs", "snr_db", "clipping_share", "dc_share", "speech_share", "duration_s",
+    "model_level_dbfs", "model_gain_db", "model_dc_share",
     "speaking_rate_hz", "confidence", "blank_share", "null_transcript", "unknown_words_share",
     "answer_confidence", "zero_results", "score_gap",
 )  # fmt: skip

@@ -92,7 +92,9 @@ class _Listener:
         replaced = {one.result.continues for one in self._answers}
         stay = [one for one in self._answers if one.result.utterance not in replaced]
         parts = [
-            HeardPart(self._last(one, second), one.heard.log_probs) for one in stay if one.heard
+            HeardPart(self._last(one, second), one.heard.log_probs, one.heard.samples)
+            for one in stay
+            if one.heard
         ]
         return Passed(samples, min(self._speech_samples, len(samples)), parts)
 

@@ -48,7 +48,8 @@ def heard(
     """An utterance and its answer, as the observer wants them."""
     sound, result = answered.utterance, answered.result
     onset = sound.start_sample + PRE_ROLL_SAMPLES
-    parts = (HeardPart(result, answered.heard.log_probs),) if answered.heard else ()
+    sure = answered.heard
+    parts = (HeardPart(result, sure.log_probs, sure.samples),) if sure else ()
     return Heard(
         session=held.session.id,
         utterance=result.utterance,

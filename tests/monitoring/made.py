@@ -45,6 +45,7 @@ class Population:
                 m: self.middles[name][m] + within * self.random.standard_normal()
                 for m, (_, _, within) in USUAL.items()
             }
+            values |= {"model_level_dbfs": 0.0, "model_gain_db": 24.0, "model_dc_share": 0.0}
             for metric, by in dict(shift).items():
                 values[metric] += by
             for metric, make in dict(fix).items():
@@ -59,4 +60,4 @@ class Population:
         return said
 
 
-assert set(USUAL) | {"child_voice"} == {metric.name for metric in METRICS}
+assert set(USUAL) | {"child_voice", "model_level_dbfs"} == {metric.name for metric in METRICS}

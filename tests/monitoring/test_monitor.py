@@ -68,6 +68,13 @@ def test_searches_said_again_are_noticed_though_nothing_else_moved():
     assert {(alarm.metric, alarm.stage) for alarm in alarms} == {("redone", "outcome")}
 
 
+def test_another_preparation_of_the_sound_is_seen_though_nobody_told_of_it():
+    raw = Population(1, first=50).say(60, OLD, shift={"model_level_dbfs": -24})
+    (alarm,) = watch(usual(60), raw)
+    assert (alarm.metric, alarm.stage) == ("model_level_dbfs", "asr")
+    assert "level at the model fell from 0 to" in alarm.cause
+
+
 def test_an_alarm_in_force_is_raised_once():
     quieter = Population(1, first=80).say(120, OLD, shift={"level_dbfs": -20})
     alarms = watch(quieter)

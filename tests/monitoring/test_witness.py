@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from speechsearch.asr.model import ModelInfo
 from speechsearch.monitoring.exposition import vad_label
 from speechsearch.monitoring.fleet import Fleet
-from speechsearch.monitoring.observation import HeardPart, Passed, Versions
+from speechsearch.monitoring.observation import HeardPart, Passed, Versions, observe
 from speechsearch.monitoring.seen import Acted, Failed, Gone, Heard, Queried, Reported, Turn
 from speechsearch.monitoring.timeline import Recorder
 from speechsearch.monitoring.witness import Facts, Witness
@@ -52,7 +52,7 @@ def heard(number, text="secret garden", hits=HITS, session="s", continues=None):
         number, hypotheses, hits, {"decode": 20.0, "search": 5.0}, "m@1", continues=continues,
         answer_confidence=0.7,
     )  # fmt: skip
-    passed = Passed(samples, 8000, [HeardPart(result, log_probs.astype(np.float32))])
+    passed = Passed(samples, 8000, [HeardPart(result, log_probs.astype(np.float32), samples)])
     return Heard(session, number, passed, result, wait_ms=12.0, pauses=1, vad="silero:0.5")
 
 
@@ -69,6 +69,22 @@ def test_an_utterance_gives_every_series_of_its_path_a_value():
     labels = {"model": INFO.label, "arm": "champion", "vad": "silero:0.5"}
     total = seen.registry.get_sample_value("speechsearch_live_wait_seconds_sum", labels)
     assert total == pytest.approx(0.012)
+
+
+def test_what_the_model_was_given_and_what_was_done_for_that_is_told():
+    seen = Seen()
+    seen.take(replace(heard(1), info=replace(INFO, normalise=True)))
+    assert seen.mean("model_level_dbfs") == 0
+    assert seen.mean("model_gain_db") == pytest.approx(20, abs=0.2)
+    assert 0 <= seen.mean("model_dc_share") < 0.05
+
+
+def test_another_normalisation_is_a_shift_of_what_the_model_is_given():
+    said, infos = heard(1), (replace(INFO, normalise=True), INFO)
+    before, after = (observe(said.passed, "s", Versions(), info, frozenset()) for info in infos)
+    assert (before.model_level_dbfs, after.model_level_dbfs) == (0, -20)
+    assert (after.model_gain_db, after.model_dc_share) == (0, 0)
+    assert before.level_dbfs == after.level_dbfs
 
 
 def test_one_id_leads_from_the_sound_to_the_click_and_no_word_is_kept():
