@@ -148,6 +148,11 @@ def _show(found: dict[str, Any], as_json: bool) -> None:
         "since": _when(found["since_s"]) if found["since_s"] else "",
         "champion": found["champion"] or "what the settings name",
         "old champion" if found["phase"] == "warm" else "challenger": found["challenger"],
+        "differs": ", ".join(
+            f"{one['setting']} {one['challenger']} instead of {one['champion']}"
+            for part in found["parts"]
+            for one in part["differs"]
+        ),
         "sessions go to": shares,
         "judged": f"{found['champion_sessions']} and {found['challenger_sessions']} sessions: "
         f"{found['verdict']}",

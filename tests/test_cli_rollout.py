@@ -53,6 +53,7 @@ def test_a_version_is_started_paused_rolled_back_and_remembered(house):
     shown = rollout("status", *at, **ADMIN).stdout
     assert "shadow, paused" in shown
     assert "champion 90%, shadow 10%" in shown
+    assert "search.limit 5 instead of 10" in shown
     assert rollout("resume", *at, **ADMIN).returncode == 0
     early = rollout("promote", *at, **ADMIN)
     assert early.returncode == 1

@@ -9,6 +9,7 @@ twin      hardly any noise, the control: goes all the way, as what is no worse s
 better    the champion is the noisy "worse", the challenger the embedded model: goes all the way
 switch    blue/green under live streams: before, while it loads and proves itself, after, and back
 shadow    mirrored and not, turn about, at half and at full load
+page      broken, then twin up to the canary, for a picture of the page (--picture)
 
 People are sessions of two phrases of the corpus; they take the right title where it is offered. The
 tests are those of the default plan; shorter are the holds, the fewest sessions, and the margins
@@ -43,6 +44,7 @@ from rollout_crowd import (
     waits,
 )
 from rollout_models import make
+from rollout_picture import picture
 
 from speechsearch.rollout.judge import CANARY_METRICS, SHADOW_METRICS, Metric
 from speechsearch.rollout.router import PARTS
@@ -50,6 +52,9 @@ from speechsearch.rollout.router import PARTS
 FIXTURES = Path(__file__).resolve().parents[2] / "audio_fixtures"
 LOOSE = 0.25
 """Margin of every metric in the shortened plan: it decides what passes, not what fails"""
+PHRASES = 600
+"""Of 55 speakers: of 150 the challenger's own average, which is what is judged, lies up to half its
+size beside that of all"""
 SCENARIOS = (
     "golden", "broken", "slow", "worse", "subtle", "twin", "better", "switch", "shadow",
 )  # fmt: skip
@@ -91,7 +96,7 @@ class Bench:
     def __init__(self, scratch: Path, asked: argparse.Namespace) -> None:
         self.scratch, self.people = scratch, asked.people
         self.within_s, self.window_s = asked.within, asked.window
-        self.everything: list[Request] = requests(150, seed=0)
+        self.everything: list[Request] = requests(PHRASES, seed=0)
         self.index = index_of(titles(), scratch / "index")
         self._models: dict[str, Path] = {}
 
@@ -266,6 +271,25 @@ async def shadow(bench: Bench, people: int, rounds: int) -> dict[str, Any]:
         }
 
 
+async def page(bench: Bench, people: int, out: Path) -> dict[str, Any]:
+    """What an administrator sees after one that was thrown out, while another is on its way."""
+    with bench.serving("page", **bench.nothing_golden()) as server:
+        found = await judged(bench, "broken", server, "w2v2-starter")
+        admin, plan = Admin(server.port), {**FEW_STEPS, "canary_hold_s": 3600}
+        async with crowd(people, bench.everything, server.url):
+            change = {"asr": {"model": str(bench.model("twin"))}}
+            await admin.post("start", changes=change, plan=plan)
+            status = await admin.until("canary", within_s=bench.within_s)
+            until_s = time.perf_counter() + bench.within_s
+            while status["challenger_sessions"] < plan["canary"]["fewest_sessions"]:
+                if time.perf_counter() > until_s:
+                    break
+                await asyncio.sleep(1)
+                status = await admin.status()
+            await asyncio.to_thread(picture, server.port, out)
+    return {**found, "scenario": "page"}
+
+
 async def run(asked: argparse.Namespace) -> list[dict[str, Any]]:
     """The scenarios asked for, one after the other."""
     found = []
@@ -277,6 +301,8 @@ async def run(asked: argparse.Namespace) -> list[dict[str, Any]]:
             elif name == "shadow":
                 loads = (asked.streams // 2, asked.streams)
                 results = [await shadow(bench, people, asked.rounds) for people in loads]
+            elif name == "page":
+                results = [await page(bench, asked.people, asked.picture)]
             else:
                 results = [await scenario(bench, name)]
             for one in results:
@@ -303,9 +329,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2, help="of shadow off and on")
     parser.add_argument("--within", type=float, default=900, help="seconds a scenario may last")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the report")
+    parser.add_argument("--picture", type=Path, metavar="OUT", help="of the scenario page")
     asked = parser.parse_args()
-    if unknown := set(asked.live.split(",")) - {*SCENARIOS}:
+    names = asked.live.split(",")
+    if unknown := {*names} - {*SCENARIOS, "page"}:
         parser.error(f"there is no {', '.join(sorted(unknown))}")
+    if "page" in names and not asked.picture:
+        parser.error("--live page needs --picture OUT")
     asyncio.run(run(asked))
 
 

@@ -93,9 +93,7 @@ def tick(state: State, now_s: float) -> Decision:
     if verdict is Verdict.FAIL:
         failed = [one.name for one in state.judge.report() if one.verdict is Verdict.FAIL]
         return _out(state, now_s, CONTROLLER, f"worse than the champion: {', '.join(failed)}")
-    shadow = state.phase is Phase.SHADOW
-    hold_s = state.plan.shadow_hold_s if shadow else state.plan.canary_hold_s
-    waited = now_s - state.since_s >= hold_s
+    waited = now_s - state.since_s >= state.hold_s
     passed = verdict is Verdict.PASS or state.last_step
     if state.paused or not (waited and passed and state.sampled):
         return Decision(state)

@@ -43,6 +43,11 @@ class Colour(StrEnum):
         return Colour.GREEN if self is Colour.BLUE else Colour.BLUE
 
 
+def canary_place(share: int) -> str:
+    """A step of the canary in words."""
+    return f"{Phase.CANARY} {share * 100 / PARTS:g} %"
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a version is let in; IllegalTransition where the plan skips the judge."""
 
@@ -73,6 +78,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             )
         if fewest < 1 or not 0 < self.shadow_share <= PARTS:
             raise IllegalTransition("a plan without samples judges nothing", hint="Ask for some")
+
+    @property
+    def places(self) -> list[str]:
+        """What a version goes through, in words."""
+        judged = [] if self.switch else [Phase.SHADOW, *map(canary_place, self.canary_shares)]
+        return list(map(str, [Phase.PROVING, *judged, Phase.WARM]))
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,10 +144,21 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return min(champion, challenger) >= fewest
 
     @property
+    def hold_s(self) -> float:
+        """This step lasts at least so long."""
+        plan = self.plan
+        holds = {
+            Phase.SHADOW: plan.shadow_hold_s,
+            Phase.CANARY: plan.canary_hold_s,
+            Phase.WARM: plan.warm_s,
+        }
+        return holds.get(self.phase, 0.0)
+
+    @property
     def place(self) -> str:
         """The step in words."""
         if self.phase is Phase.CANARY:
-            return f"canary {self.shares.challenger * 100 / PARTS:g} %"
+            return canary_place(self.shares.challenger)
         return str(self.phase)
 
 

@@ -1,6 +1,8 @@
-"""``/dashboard`` and what it is fed from: ``/v1/monitoring``, and the acts on alarms.
+"""``/dashboard`` and what it is fed from: ``/v1/monitoring``, and the acts on alarms; and the page
+``/dashboard/rollout``, which ``rollout_routes.py`` feeds.
 
-The page itself holds no data and is open like ``/``; the numbers need the token, like ``/metrics``.
+The pages themselves hold no data and are open like ``/``; the numbers need the token, like
+``/metrics``, and those of a rollout the administrator's.
 """
 
 from __future__ import annotations
@@ -112,8 +114,12 @@ def monitoring_routes(watch: Watch | None, token: str) -> list[Route]:
 
 
 def dashboard_routes(watch: Watch | None, token: str) -> list[Route]:
-    """The page with its files, and what feeds it."""
-    return [*file_routes("dashboard_files", "/dashboard"), *monitoring_routes(watch, token)]
+    """The pages with their files, and what feeds the first."""
+    return [
+        *file_routes("dashboard_files", "/dashboard"),
+        *file_routes("rollout_page", "/dashboard/rollout"),
+        *monitoring_routes(watch, token),
+    ]
 
 
 def _span_s(request: Request, default_s: float) -> float:

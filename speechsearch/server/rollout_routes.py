@@ -29,9 +29,9 @@ from speechsearch.errors import (
     Unauthorized,
 )
 from speechsearch.rollout import controller
-from speechsearch.rollout.judge import MetricReport, Verdict
-from speechsearch.rollout.state import Decision, Incident, Phase, Plan, State, Transition
+from speechsearch.rollout.state import Decision, Incident, Plan, State, Transition
 from speechsearch.server.rollout_files import admin_token
+from speechsearch.server.rollout_status import Status, status_of
 
 if TYPE_CHECKING:
     from speechsearch.server.rollouts import Rollouts
@@ -54,32 +54,6 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan: dict[str, Any] = {}
     """What differs from the default plan"""
     card: str = ""
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it stands."""
-
-    phase: Phase
-    place: str
-    paused: bool
-    champion: str
-    challenger: str
-    rollout: str
-    since_s: float
-    """Seconds since the epoch"""
-    shares: dict[str, float]
-    """0..1 by arm"""
-    verdict: str
-    champion_sessions: int
-    challenger_sessions: int
-    evidence: list[MetricReport]
-    compared: dict[str, float]
-    """Means over the utterances that both have heard, and ``utterances``"""
-    shadow: dict[str, int]
-    """Utterances since the server started: heard, dropped"""
-    seen: int
-    met: int
-    """Sessions that spoke since the rollout began, and those that the challenger answered"""
 
 
 class History(msgspec.Struct, frozen=True):
@@ -112,7 +86,7 @@ class RolloutRoutes:
     async def status(self, request: Request) -> Response:
         """Where it stands."""
         self._check(request)
-        return _json(self._status())
+        return _json(status_of(self._rollouts))
 
     async def history(self, request: Request) -> Response:
         """Everything that was decided."""
@@ -137,7 +111,7 @@ class RolloutRoutes:
             await self._rollouts.start(version, plan, asked.who, asked.card)
         except (ConfigError, ModelError, CatalogueError) as error:
             raise MalformedMessage(error.message, hint=error.hint) from error
-        return _json(self._status())
+        return _json(status_of(self._rollouts))
 
     async def act(self, request: Request, verb: str) -> Response:
         """Pause, resume, promote, roll back."""
@@ -149,29 +123,7 @@ class RolloutRoutes:
             "rollback": lambda state: controller.rollback(state, time.time(), asked.who, asked.why),
         }
         await self._rollouts.decide(decide[verb])
-        return _json(self._status())
-
-    def _status(self) -> Status:
-        state, mirror = self._rollouts.state, self._rollouts.mirror
-        judge = state.judge
-        return Status(
-            phase=state.phase,
-            place=state.place,
-            paused=state.paused,
-            champion=state.champion,
-            challenger=state.other,
-            rollout=state.rollout,
-            since_s=state.since_s,
-            shares={arm.value: part for arm, part in state.shares.by_arm.items()},
-            verdict=(judge.verdict if judge else Verdict.INCONCLUSIVE).value,
-            champion_sessions=judge.champion_sessions if judge else 0,
-            challenger_sessions=judge.challenger_sessions if judge else 0,
-            evidence=judge.report() if judge else [],
-            compared={"utterances": state.compared.utterances, **state.compared.means},
-            shadow={"heard": mirror.mirrored, "dropped": mirror.dropped},
-            seen=state.seen,
-            met=state.met,
-        )
+        return _json(status_of(self._rollouts))
 
     def _check(self, request: Request) -> None:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")

@@ -88,6 +88,8 @@ class _Heard:
     """Id of the entry that the person took"""
     refused: bool = False
     """The person spoke again or typed"""
+    replaced: bool = False
+    """A later answer took it in: this was only the beginning of what was said"""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -173,6 +175,8 @@ class Seat:
         if answered is None:
             del self._heard[ended.utterance.number]
             return
+        if answered.result.continues in self._heard:
+            self._heard[answered.result.continues].replaced = True
         heard.result, (sample, at_s) = answered.result, self._pause
         if sample == ended.end_sample:
             pause_ms = self.house.live.settings.vad.pause_ms
@@ -237,7 +241,8 @@ def _values(heard: _Heard, result: Result | None) -> Values:
     """What the judge weighs of one answer; what is not known is left out.
 
     Words are known where the person took an entry that was offered: its title's, whatever was said
-    around them, which counts against both arms alike.
+    around them, which counts against both arms alike. Of the beginning of what was said they are
+    not: most of the title would be missing there from both arms, and hide by how much they differ.
     """
     if result is None:
         return {}
@@ -249,6 +254,8 @@ def _values(heard: _Heard, result: Result | None) -> Values:
     }
     if heard.latency_ms is not None:
         values["slow"] = float(heard.latency_ms > BUDGET_MS)
+    if heard.replaced:
+        return values
     if heard.taken:
         values["top_1_wrong"] = float(not result.hits or result.hits[0].id != heard.taken)
         title = _title(heard)

@@ -1,13 +1,16 @@
 """A real server, real sessions, and a rollout on it; killed at each step."""
 
+import asyncio
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from threading import Thread
 
 import httpx
 import numpy as np
 import pytest
 
 from speechsearch.audio.player import read_audio
+from speechsearch.rollout.registry import Registry
 from speechsearch.types import ms_to_samples
 from speechsearch.wire import messages as m
 from speechsearch.wire.codec import encode_message
@@ -60,6 +63,11 @@ class Admin:
 
     def post(self, verb, **body):
         return httpx.post(f"{self._url}/{verb}", json={"who": "me", **body}, **self._said)
+
+    def dare(self, verb):
+        """Ask it of a server that may be dead before it has answered."""
+        with suppress(httpx.TransportError):
+            self.post(verb)
 
     def begin(self, plan, changes=OTHER):
         answer = self.post("start", changes=changes, plan=plan)
@@ -352,6 +360,35 @@ async def test_a_server_that_is_killed_comes_back_in_the_same_step_with_the_same
     mortal.die_and_come_back()
     assert same(mortal.admin.status()) == rolled_back
     assert await speak(mortal.server, spoken) == [10]
+
+
+SWITCH = {"switch": True, "crashes": 100, "crash_window_s": 3600, "warm_s": 3600}
+
+
+async def test_a_server_that_is_killed_around_a_switch_is_on_one_side_of_it_and_both_answer(
+    mortal, spoken, tmp_path
+):
+    registry = Registry(tmp_path / "versions")
+    mortal.admin.begin(SWITCH)
+    old, new = (mortal.admin.status()[name] for name in ("champion", "challenger"))
+    sides = {"warm": (new, old, [1]), "idle": (old, "", [10])}
+    mortal.die_and_come_back()
+    assert mortal.admin.status()["place"] == "proving", "it has proved nothing yet"
+    for after_s in (0.0, 0.002, 0.005, 0.02):
+        if mortal.admin.status()["place"] == "idle":
+            mortal.admin.begin(SWITCH)
+        mortal.admin.until("warm")
+        back = Thread(target=mortal.admin.dare, args=("rollback",))
+        back.start()
+        await asyncio.sleep(after_s)
+        mortal.die_and_come_back()
+        back.join()
+        status = mortal.admin.status()
+        champion, other, limits = sides[status["place"]]
+        assert (status["champion"], status["challenger"]) == (champion, other)
+        assert status["shares"] == {"champion": 1.0, "challenger": 0.0, "shadow": 0.0}
+        assert registry.champion == champion
+        assert await speak(mortal.server, spoken) == limits
 
 
 def test_a_challenger_that_takes_the_server_down_again_and_again_is_thrown_out(mortal):

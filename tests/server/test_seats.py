@@ -132,6 +132,21 @@ def test_a_session_counts_once_in_a_step_and_again_in_the_next():
     assert house.arms == [(Arm.CHALLENGER, True)], "it met the challenger once"
 
 
+async def test_of_the_beginning_of_what_was_said_no_word_counts_against_the_whole_title():
+    seat, house = seated(shares=SHADOWED, shadow=[mirrored("title"), mirrored("title b")])
+    seat.begin(1)
+    answer(seat, answered=Answered(SOUND, result("title")))
+    seat.told(m.Feedback(utterance=1, action="click", hit="a"))
+    seat.begin(2)
+    answer(seat, 2, Answered(SOUND, replace(result("title a"), utterance=2, continues=1)))
+    seat.told(m.Feedback(utterance=2, action="click", hit="a"))
+    await asyncio.gather(*seat._shadows)
+    seat.over()
+    ((_, _, ours, theirs),) = house.counted
+    assert (ours["word_errors"], theirs["word_errors"]) == (0.0, 0.5), "of the second alone"
+    assert ours["confidence"] == theirs["confidence"] == 0.9, "all else is known of both"
+
+
 def test_an_utterance_of_the_step_before_does_not_count_in_this_one():
     seat, house = seated(shares=ALL)
     seat.begin(1)

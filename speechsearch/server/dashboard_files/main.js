@@ -1,6 +1,7 @@
 // The dashboard: asks the server for its numbers every two seconds and draws them.
 
 import { Charts } from "./charts.js";
+import { fill, text } from "./dom.js";
 import { band, clock, day, isOut, lasted, said } from "./words.js";
 
 const EVERY_MS = 2000;
@@ -256,24 +257,6 @@ function named(series, state) {
   return series
     .filter((one) => one.state === state)
     .map((one) => (one.count ? `${one.words} (${said(one.low, one.unit)}, n ${one.count})` : one.words));
-}
-
-function fill(body, rows, out = () => false) {
-  body.replaceChildren(
-    ...rows.map((cells, place) => {
-      const row = document.createElement("tr");
-      const marked = out(place) || [];
-      row.append(...cells.map((cell, column) => text("td", `${cell}`, marked.includes(column) ? "out" : "")));
-      return row;
-    }),
-  );
-}
-
-function text(tag, words, name = "") {
-  const element = document.createElement(tag);
-  element.textContent = words;
-  if (name) element.className = name;
-  return element;
 }
 
 $("spans").addEventListener("click", ({ target }) => {
