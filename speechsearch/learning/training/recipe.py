@@ -81,7 +81,8 @@ class Augment(_Part, frozen=True):
     feature_masks: Share = 0.0
     feature_mask_channels: Count = 24
     dropout: Share | None = None
-    """Of the whole encoder; as the model was configured if not given"""
+    """In attention, inside the feed-forward layers and before the letters; as the model was
+    configured if not given"""
 
 
 class Optimiser(_Part, frozen=True):
