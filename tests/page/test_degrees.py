@@ -17,7 +17,8 @@ HITS = "#hits [data-place]"
 
 @pytest.fixture(scope="module")
 def first(fixtures):
-    return fixtures.queries[0]
+    """One that other titles are like: there is always another hit to take."""
+    return next(one for one in fixtures.queries if one.item == "the-secret-garden")
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +129,7 @@ def test_what_the_browser_keeps_from_opening_is_offered_and_said_to_be(browser, 
         assert tally(tmp_path, "full") == (1, 1, 0, 0)
 
 
-@pytest.mark.parametrize(
-    ("typed", "agreed"), [("pride and prejudice", True), ("the odyssey", False)]
-)
+@pytest.mark.parametrize(("typed", "agreed"), [("the secret garden", True), ("the odyssey", False)])
 def test_in_the_shadow_nothing_heard_is_shown_and_what_is_picked_is_compared(
     browser, at, tmp_path, typed, agreed
 ):
