@@ -61,6 +61,7 @@ class Learner:
         self._optimiser = torch.optim.AdamW(groups(self.model, recipe.optimiser), betas=BETAS)
         state = self.model.state_dict()
         self._average = {name: weight.detach().clone() for name, weight in state.items()}
+        self._begun = {name: weight.clone() for name, weight in self._average.items()}
         self._bad_steps = 0
 
     def learn(self, examples: Examples, step: int, done: float) -> Learned:
@@ -80,9 +81,9 @@ class Learner:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The model with its averaged weights, as one uses it."""
+        """The model with the weights that come out, as one uses it."""
         own = {name: weight.clone() for name, weight in self.model.state_dict().items()}
-        self.model.load_state_dict(self._average)
+        self.model.load_state_dict(self._coming_out())
         self.model.eval()
         try:
             yield
@@ -106,10 +107,10 @@ class Learner:
             self._average[name].copy_(weight)
 
     def result(self) -> dict[str, torch.Tensor]:
-        """The averaged weights, without those that training alone needed."""
+        """The weights that come out, without those that training alone needed."""
         return {
             name: weight.detach().cpu().contiguous()
-            for name, weight in self._average.items()
+            for name, weight in self._coming_out().items()
             if name not in self._extra
         }
 
@@ -117,6 +118,14 @@ class Learner:
     def _reduced(self) -> bool:
         """bfloat16 in the encoder: only on a GPU (on a CPU it can be 30 times slower)."""
         return self._device != "cpu"
+
+    def _coming_out(self) -> dict[str, torch.Tensor]:
+        """The averaged weights, and the recipe's share of those begun with."""
+        keep = self._recipe.optimiser.keep
+        return {
+            name: weight.lerp(self._begun[name], keep) if keep else weight
+            for name, weight in self._average.items()
+        }
 
     def _blame(self, examples: Examples) -> tuple[torch.Tensor, torch.Tensor]:
         """What the transcripts say, and what the teacher says."""

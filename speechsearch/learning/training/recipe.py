@@ -108,6 +108,9 @@ class Optimiser(_Part, frozen=True):
     clip_norm: Positive = 2.0
     average: Share = 0.998
     """Decay of the moving average of the weights, which is what comes out"""
+    keep: Share = 0.0
+    """Share of the weights begun with in what comes out: halfway between both, what was known is
+    kept and most of what is new is there (WiSE-FT, Wortsman et al. 2022)"""
 
 
 class Watch(_Part, frozen=True):

@@ -180,6 +180,19 @@ def test_a_part_with_rate_0_stays_as_it_was(recipe, little, tmp_path):
     assert "lm_head.weight" not in same
 
 
+def test_of_the_weights_begun_with_as_much_comes_out_as_the_recipe_keeps(recipe, little, tmp_path):
+    def trained(keep):
+        options = msgspec.structs.replace(recipe(steps=3).optimiser, keep=keep)
+        kept = msgspec.structs.replace(recipe(steps=3), optimiser=options)
+        return weights(train(kept, little, tmp_path / f"kept {keep}")[0])
+
+    begun, learned, half = weights(little), trained(0.0), trained(0.5)
+    assert not torch.equal(learned["lm_head.weight"], begun["lm_head.weight"])
+    for name, weight in half.items():
+        torch.testing.assert_close(weight, (begun[name] + learned[name]) / 2)
+    assert all(torch.equal(weight, begun[name]) for name, weight in trained(1.0).items())
+
+
 def test_what_was_not_trained_the_same_way_is_refused(recipe, little, tmp_path):
     train(recipe(steps=3), little, tmp_path / "run")
     other = msgspec.structs.replace(recipe(steps=3), seed=4)
