@@ -108,6 +108,70 @@ def test_a_challenger_is_followed_held_sent_on_and_thrown_out(browser, administr
         assert admin.status()["champion"] == champion
 
 
+def fill_in(page, **fields):
+    for label, value in fields.items():
+        page.locator("#start").get_by_label(label.replace("_", " ")).fill(value)
+
+
+def test_a_version_is_let_in_from_the_page_and_found_again_by_its_name(
+    browser, administration, fixtures
+):
+    server, admin = administration
+    with asked_for_token(browser, server) as page:
+        show(page)
+        fill_in(page, Other_settings="search.limit = 1\n\n search.mode=full")
+        page.get_by_label("Everybody at once").check()
+        page.locator("#start").get_by_role("button", name="Start").click()
+        assert "golden utterances" in page.locator("#sure-what").inner_text()
+        page.get_by_role("dialog").get_by_role("button", name="Start").click()
+        expect(page, HERE, "warm")
+        assert page.locator("#start").is_hidden(), "one at a time"
+        new = admin.status()["champion"]
+        assert hits_of(server, fixtures.queries[2].path) == 1
+        assert "dashboard" in page.locator("#history tbody tr").nth(-2).inner_text()
+        press(page, "Roll back")
+        page.locator("#start").wait_for()
+        assert page.get_by_label("Other settings").input_value() == ""
+        assert not page.get_by_label("Everybody at once").is_checked()
+        offered = page.locator("#start-known option")
+        assert new in [one.get_attribute("value") for one in offered.all()]
+        fill_in(page, Version=new)
+        page.locator("#start").get_by_role("button", name="Start").click()
+        page.get_by_role("dialog").get_by_role("button", name="Start").click()
+        page.locator("#start").wait_for(state="hidden")
+        assert admin.status()["challenger"] == new
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"Other_settings": "search.limit"}, "“search.limit” is no setting"),
+        ({"Other_settings": "search.limit=many"}, "limit"),
+        ({"Acoustic_model": "nobody"}, "nobody"),
+        ({"Version": "v-unknown"}, "v-unknown"),
+        ({}, "either a version or changes"),
+    ],
+)
+def test_a_start_that_cannot_be_is_said_to_be_and_what_was_typed_stays(
+    browser, administration, fields, told
+):
+    server, admin = administration
+    with asked_for_token(browser, server) as page:
+        show(page)
+        fill_in(page, **fields)
+        page.locator("#start").get_by_role("button", name="Start").click()
+        if told.startswith("“"):
+            assert page.locator("dialog").is_hidden(), "nothing is to be sure of"
+        else:
+            page.get_by_role("dialog").get_by_role("button", name="Start").click()
+        expect(page, "#told", re.compile(re.escape(told)))
+        for label, value in fields.items():
+            field = page.locator("#start").get_by_label(label.replace("_", " "))
+            assert field.input_value() == value
+        assert admin.status()["phase"] == "idle"
+        page.complaints[:] = [one for one in page.complaints if "Failed to load" not in one]
+
+
 def test_a_switch_is_taken_back_and_the_old_champion_answers(browser, administration, fixtures):
     server, admin = administration
     admin.begin({"switch": True}, {"search": {"limit": 1}})
@@ -186,6 +250,8 @@ def test_on_a_phone_it_fits_and_can_be_read_and_everything_has_a_name(
         assert page.locator("main section:not([aria-labelledby])").count() == 0
         admin.post("rollback", why="in a test").raise_for_status()
         page.locator("#incidents li").wait_for()
+        page.locator("#start").wait_for()
+        assert page.evaluate(CONTRAST, "#start label") >= 4.5
         assert page.evaluate(CONTRAST, "#incidents p") >= 4.5
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 

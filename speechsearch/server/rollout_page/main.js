@@ -2,7 +2,7 @@
 
 import { fill, text } from "../dom.js";
 import { clock, day } from "../words.js";
-import { change, consequence, eValue, may, waitingFor } from "./words.js";
+import { asked, change, consequence, eValue, may, waitingFor } from "./words.js";
 
 const EVERY_MS = 2000;
 const PATH = "../v1/rollout";
@@ -13,6 +13,7 @@ let token = ""; // here and nowhere else: gone with the page
 let status = null;
 let timer = null;
 let wanted = "";
+let begun = null; // what a start would ask for
 let drawn = ""; // what the history that is shown ended with
 
 async function call(path, body) {
@@ -70,6 +71,7 @@ async function show(found) {
   $("known").hidden = false;
   say("live", "live");
   document.body.toggleAttribute("data-paused", found.paused);
+  $("beginning").hidden = found.phase !== "idle";
   drawStep(found);
   drawVersions(found);
   drawEvidence(found);
@@ -143,6 +145,8 @@ function fillEvidence(body, evidence) {
 // --- what has happened ------------------------------------------------------------------------
 
 function drawHistory({ transitions, incidents }) {
+  const known = new Set(transitions.map((one) => one.version));
+  $("start-known").replaceChildren(...[...known].map((version) => Object.assign(document.createElement("option"), { value: version })));
   fill(
     document.querySelector("#history tbody"),
     transitions.toReversed().map((one) => [day(one.at_s), one.version, one.before, one.after, one.who, one.why]),
@@ -170,17 +174,29 @@ function incidentItem(one) {
 
 // --- what the administrator does --------------------------------------------------------------
 
-$("acts").addEventListener("click", ({ target }) => {
-  wanted = target.dataset.verb;
-  if (!wanted) return;
-  $("sure-title").textContent = `${target.textContent}?`;
-  $("sure-what").textContent = consequence(wanted, status);
-  $("why-label").hidden = wanted !== "rollback";
-  $("why").value = "";
-  $("do").textContent = target.textContent;
-  $("do").dataset.verb = wanted;
-  $("sure").showModal();
+$("acts").addEventListener("click", ({ target }) => target.dataset.verb && askWhetherSure(target.dataset.verb, target.textContent));
+$("start").addEventListener("submit", (event) => {
+  event.preventDefault();
+  tell("");
+  const written = (name) => $(`start-${name}`).value.trim();
+  try {
+    begun = asked({ model: written("model"), index: written("index"), settings: written("settings"), version: written("version"), everybody: $("start-switch").checked });
+  } catch (error) {
+    return tell(error.message);
+  }
+  askWhetherSure("start", "Start");
 });
+
+function askWhetherSure(verb, words) {
+  wanted = verb;
+  $("sure-title").textContent = `${words}?`;
+  $("sure-what").textContent = consequence(verb, status);
+  $("why-label").hidden = verb !== "rollback";
+  $("why").value = "";
+  $("do").textContent = words;
+  $("do").dataset.verb = verb;
+  $("sure").showModal();
+}
 $("leave").addEventListener("click", () => $("sure").close());
 $("sure-form").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -188,7 +204,8 @@ $("sure-form").addEventListener("submit", async (event) => {
   tell("");
   const why = $("why").value.trim();
   try {
-    await show(await call(`/${wanted}`, { who: "dashboard", ...(why && { why }) }));
+    await show(await call(`/${wanted}`, { who: "dashboard", ...(why && { why }), ...(wanted === "start" && begun) }));
+    if (wanted === "start") $("start").reset();
   } catch (error) {
     if (error.status === 401) return ask();
     tell(error.message);

@@ -16,6 +16,7 @@ export function may({ phase, paused, champion_sessions: ours, challenger_session
 export function consequence(verb, { phase, place, places, champion, challenger }) {
   const next = places[places.indexOf(place) + 1];
   return {
+    start: `It proves itself on golden utterances, then goes its way step by step. Worse than ${champion}, it is thrown out by itself.`,
     pause: `It stays at ${place}. What fails is thrown out all the same.`,
     resume: `It goes on from ${place} by itself.`,
     promote: `${challenger} goes from ${place} to ${next} without waiting for the verdict.`,
@@ -24,6 +25,28 @@ export function consequence(verb, { phase, place, places, champion, challenger }
         ? `${challenger} answers everybody again instead of ${champion}. Nothing in flight is lost.`
         : `${challenger} is thrown out, ${champion} answers everybody. Nothing in flight is lost.`,
   }[verb];
+}
+
+/** What a start asks of the server; throws where a line of the settings is none. */
+export function asked({ model, index, settings, version, everybody }) {
+  const changes = {};
+  const set = (section, name, value) => ((changes[section] ??= {})[name] = value);
+  if (model) set("asr", "model", model);
+  if (index) set("search", "index", index);
+  for (const line of settings.split("\n").map((one) => one.trim()).filter(Boolean)) {
+    const found = /^(\w+)\.(\w+)\s*=\s*(.+)$/.exec(line);
+    if (!found) throw new Error(`“${line}” is no setting: write section.name=value, one a line`);
+    set(found[1], found[2], valueOf(found[3]));
+  }
+  return { plan: everybody ? { switch: true } : {}, ...(Object.keys(changes).length && { changes }), ...(version && { version }) };
+}
+
+function valueOf(words) {
+  try {
+    return JSON.parse(words);
+  } catch {
+    return words;
+  }
 }
 
 /** Evidence in nats as the e-value that it is the logarithm of. */
@@ -39,7 +62,7 @@ export function change(value) {
 
 /** What is waited for at this step. */
 export function waitingFor(status, nowS) {
-  if (status.phase === "idle") return "Start one: speechsearch rollout start --model NAME";
+  if (status.phase === "idle") return "Everybody is answered by the champion.";
   const left = status.hold_s - (nowS - status.since_s);
   const parts = [];
   if (status.phase === "warm") parts.push(left > 0 ? `the old version is kept for ${lasted(left)} more` : "the old version is being let go");
