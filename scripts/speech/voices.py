@@ -85,14 +85,16 @@ class Kokoro:
         from kokoro_onnx import Kokoro as Engine
 
         self._engine: Any = Engine(str(model), str(voices))
-        self._names = [name for name in self._engine.get_voices() if name[0] in "ab"]
+        self._names = list(self._engine.get_voices())
 
     def say(self, text: str, random: np.random.Generator) -> tuple[str, Sound]:
-        """Voice and pace are drawn."""
-        name = str(random.choice(self._names))
-        speed = float(random.uniform(0.8, 1.2))
-        sound, rate_hz = self._engine.create(text, voice=name, speed=speed, lang="en-us")
-        return f"kokoro {name}", soxr.resample(np.asarray(sound, np.float32), rate_hz, RATE_HZ)
+        """Voice, pace and throat are drawn; voices of other languages speak English too."""
+        name, throat = str(random.choice(self._names)), float(random.uniform(*RESAMPLED))
+        speed = float(random.uniform(0.8, 1.2)) / throat
+        language = "en-gb" if name[0] == "b" else "en-us"
+        sound, rate_hz = self._engine.create(text, voice=name, speed=speed, lang=language)
+        resampled = soxr.resample(np.asarray(sound, np.float32), rate_hz * throat, RATE_HZ)
+        return f"kokoro {name} {throat:.2f}", resampled
 
 
 class Espeak:
