@@ -143,6 +143,8 @@ class ServerOptions:
     """An answer later than this is an error: nobody waits for it any more."""
     revise_within_ms: float = 1500
     """After the end of speech: later nobody wants the text to change"""
+    hear_parts: bool = False
+    """Whether the second ear hears what lies between pauses while one still speaks, for a draft"""
     drain_s: float = 25.0
     """On SIGTERM utterances in flight have this long to get their answer."""
     resume_window_s: float = 60.0

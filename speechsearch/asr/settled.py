@@ -13,6 +13,7 @@ the whole was heard (``scripts/bench_settled``).
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,10 @@ class SettlingOptions:
     """The last part: a shorter one is heard with the one before it"""
 
 
+AS_A_WHOLE = SettlingOptions(least_ms=math.inf)
+"""No part ever settles"""
+
+
 @dataclass(frozen=True, slots=True)
 class Part(Generic[T]):
     """Sound on the session's time line, and what came of it."""
@@ -59,7 +64,7 @@ class Settling(Generic[T]):
 
     def __init__(self, options: SettlingOptions | None = None) -> None:
         options = options or SettlingOptions()
-        self._least = ms_to_samples(options.least_ms)
+        self._least = options.least_ms * SAMPLE_RATE_HZ / 1000
         self._least_rest = ms_to_samples(options.least_rest_ms)
         self._chains: OrderedDict[int, tuple[Part[T], ...]] = OrderedDict()
 

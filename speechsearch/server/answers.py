@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from speechsearch.asr.batcher import UNSPOKEN, Batcher, BatcherOptions, Job, Priority
 from speechsearch.asr.model import AcousticModel
+from speechsearch.asr.settled import AS_A_WHOLE, SettlingOptions
 from speechsearch.clock import Clock, Deadline, Lap, Stopwatch, monotonic_s
 from speechsearch.config import ServerOptions
 from speechsearch.errors import DeadlineExceeded, Interrupted
@@ -87,6 +88,7 @@ class Answers:
         self._metrics = metrics
         self._deadline_ms = options.deadline_ms
         self.revise_within_ms = options.revise_within_ms
+        self.settling = SettlingOptions() if options.hear_parts else AS_A_WHOLE
         self._clock = clock
         self._batcher: Batcher[Ticket[Any]] = Batcher(
             BatcherOptions(max_answers=options.max_queued)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
 from speechsearch.asr.batcher import Priority
-from speechsearch.asr.settled import Settling
 from speechsearch.clock import Clock, monotonic_s
 from speechsearch.errors import DeadlineExceeded, Overloaded, SpeechsearchError
 from speechsearch.monitoring.metrics import Metrics
@@ -21,9 +20,9 @@ from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.server.answers import Answers, Ticket, answering
 from speechsearch.server.glimpses import Glimpses
 from speechsearch.server.rehearing import Ahead, Rehearing
-from speechsearch.server.second_pass import Outcome
+from speechsearch.server.rehearings import Rehearings
 from speechsearch.turns import Habit, allow
-from speechsearch.types import Chunk, Result, Utterance, samples_to_ms
+from speechsearch.types import Chunk, Utterance, samples_to_ms
 from speechsearch.wire import messages as m
 from speechsearch.wire.events import Paused, Resumed, UtteranceEnded
 from speechsearch.wire.server_session import ServerSession
@@ -85,9 +84,8 @@ class Conversation:
         """Without a ``seat`` whoever answers by default hears it."""
         hello = hello or m.Hello(protocol=m.PROTOCOL)
         self._patient = hello.patient
-        self._rehearings: dict[int, Rehearing] = {}
-        self._settling: Settling[Outcome] | None = None if hello.patient else Settling()
-        self._turn = asyncio.Lock()
+        priority = self.at_end if hello.patient else Priority.PAUSE
+        self.rehearings = Rehearings(answers, metrics, priority, patient=hello.patient)
         self._answers = answers
         self._seat = seat
         self._pipeline = answers.pipeline
@@ -101,8 +99,6 @@ class Conversation:
         self._acted: set[int] = set()
         self.began_s = 0.0
         """When the first sound of the utterance being spoken came"""
-        self.reheard: Callable[[int, Rehearing], None] | None = None
-        """Told when a second ear is done with an answered utterance"""
         self._glimpses = Glimpses(answers, metrics, say, self._hearer) if hello.partials else None
 
     def hear(self, session: ServerSession) -> None:
@@ -136,40 +132,6 @@ class Conversation:
     def act(self, utterance: int) -> None:
         """The person took an answer up: what is said next is a new request."""
         self._acted.add(utterance)
-
-    async def settle(self, answered: Answered) -> tuple[Result, Rehearing | None]:
-        """What an answer says to the client, and where a revision of it is promised, its source."""
-        first = answered.result
-        rehearing = self._rehearings.get(first.utterance)
-        if self._patient:
-            async with self._turn:  # answers stay in order, whatever the ear does with each
-                await (rehearing.done() if rehearing else asyncio.sleep(0))
-        if rehearing is None:
-            return first, None
-        result = rehearing.answer(first)
-        if rehearing.promised:
-            return result, rehearing
-        self._forget(first.utterance)
-        return result, None
-
-    async def revised(
-        self, rehearing: Rehearing, ended: UtteranceEnded, at_s: float
-    ) -> m.Revised | None:
-        """The revision that was promised, or what stands where the ear is too late.
-
-        ``at_s``: when the endpoint was known here.
-        """
-        after_ms = samples_to_ms(ended.utterance.end_sample - ended.end_sample)
-        message = await rehearing.revised(at_s - after_ms / 1000, self._clock)
-        self._forget(ended.utterance.number)
-        return message
-
-    def _forget(self, utterance: int) -> None:
-        rehearing = self._rehearings.pop(utterance, None)
-        if rehearing:
-            self._metrics.revised(rehearing.outcome)
-            if self.reheard:
-                self.reheard(utterance, rehearing)
 
     def end(self, ended: UtteranceEnded) -> asyncio.Task[Answered]:
         """The answer to an utterance that is complete; SpeechsearchError where there is none."""
@@ -226,46 +188,24 @@ class Conversation:
                 if answered is None:
                     raise SpeechsearchError("the server is ending", hint="Connect again")
             answered = _with_all_sound(answered, ended.utterance, before)
-            self._keep(speculation.rehearing if speculation else None, answered)
+            self.rehearings.keep(speculation.rehearing if speculation else None, answered)
         finally:
             latest.set_result(answered)
         if answered.result.continues is not None and before is not None:
             self._learn_from(before.result(), ended.utterance)
         return answered
 
-    def _keep(self, rehearing: Rehearing | None, answered: Answered) -> None:
-        """The answer is final: go on hearing it again, and no longer what it takes in."""
-        result = answered.result
-        rehearing = rehearing or self._rehear(answered, None)
-        if rehearing:
-            self._rehearings[result.utterance] = rehearing
-        if result.continues in self._rehearings and not self._patient:
-            self._rehearings[result.continues].discard()
-
     def _hear_ahead(self, event: Paused, pipeline: Pipeline) -> Ahead | None:
         """Begin to hear again what the answer to this pause will most likely rest on."""
-        second, latest = self._answers.second, self._latest
-        if second is None or self._settling is None or (latest and not latest.done()):
+        latest = self._latest
+        if not self.rehearings.begin_at_pauses or (latest and not latest.done()):
             return None
         earlier = latest.result() if latest else None
         if earlier and not self._may_continue(earlier, event.utterance):
             earlier = None
         spoken = Spoken(event.utterance, event.sample, earlier)
         sound = Chunk(pipeline.sound_of(spoken), spoken.whole.start_sample)
-        return Ahead(second, sound, self._settling)
-
-    def _rehear(self, answered: Answered, ahead: Ahead | None) -> Rehearing | None:
-        """Hear speech again where there is a second ear."""
-        second, heard = self._answers.second, answered.to_rehear
-        start = answered.utterance.start_sample
-        if ahead and (heard is None or ahead.start_sample != start):
-            ahead.leave()
-            ahead = None
-        if second is None or heard is None:
-            return None
-        ahead = ahead or Ahead(second, Chunk(heard.samples, start), self._settling)
-        priority = self.at_end if self._patient else Priority.PAUSE
-        return Rehearing(second, self._answers, answered, priority, ahead)
+        return self.rehearings.ahead(sound)
 
     async def _adopt(self, speculation: _Speculation) -> Answered | None:
         """The pause was the end: take what was begun then; None where it came to nothing."""
@@ -289,7 +229,7 @@ class Conversation:
         answered = await self._try(speculation, before)
         if not speculation.dropped and not self._patient:
             if answered:
-                speculation.rehearing = self._rehear(answered, speculation.ahead)
+                speculation.rehearing = self.rehearings.begin(answered, speculation.ahead)
             elif speculation.ahead:
                 speculation.ahead.leave()
         if speculation is self._speculation:

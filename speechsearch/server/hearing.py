@@ -153,7 +153,7 @@ class Hearing:
         behind_s = (self._segmenter.position - ended.end_sample) / SAMPLE_RATE_HZ
         spoken_until_s = self._heard_at_s - behind_s
         answered = await self._conversation.end(ended)
-        result, _ = await self._conversation.settle(answered)
+        result, _ = await self._conversation.rehearings.settle(answered)
         after_ms = (self._clock() - decided_s) * 1000
         message = answer_message(result, ended, after_ms)
         self._session.answered(message, ended.utterance.number)

@@ -123,7 +123,7 @@ class Sockets:
         held.conversation = Conversation(
             self._answers, self._metrics, say, hello=hello, seat=held.seat
         )
-        held.conversation.reheard = lambda number, rehearing: self._watch.put(
+        held.conversation.rehearings.over = lambda number, rehearing: self._watch.put(
             reheard(held.session.id, number, rehearing)
         )
 
@@ -278,7 +278,7 @@ class Sockets:
         rehearing: Rehearing | None = None
         try:
             answered = await answering
-            result, rehearing = await held.conversation.settle(answered)
+            result, rehearing = await held.conversation.rehearings.settle(answered)
             wait_ms = (monotonic_s() - turn.ended_s) * 1000
             arm = held.seat.arm_of(answered).value if held.seat else m.CHAMPION
             turn = replace(turn, arm=arm)
@@ -307,7 +307,8 @@ class Sockets:
         if answered:
             self._watch.put(heard(held, ended, answered, wait_ms, turn))
         if rehearing:
-            revised = await held.conversation.revised(rehearing, ended, turn.ended_s)
+            revisions = held.conversation.rehearings
+            revised = await revisions.revised(rehearing, ended, turn.ended_s)
             if revised:
                 held.session.revised(revised)
                 await held.send(revised)

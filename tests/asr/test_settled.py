@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from speechsearch.asr.plausible import Fit, Judgement
 from speechsearch.asr.second_ear import Reheard
-from speechsearch.asr.settled import Part, Settling, SettlingOptions, judge_parts
+from speechsearch.asr.settled import AS_A_WHOLE, Part, Settling, SettlingOptions, judge_parts
 from speechsearch.types import Hypothesis, Word
 
 LEAST_MS, LEAST_REST_MS = 3000, 1000
@@ -30,6 +30,16 @@ def follow(start, grown):
         end += samples
         plans.append((end, settling.pause(start, end, hear)))
     return plans, asked
+
+
+@given(st.integers(0, 10**7), GROWTH)
+def test_as_a_whole_nothing_settles(start, grown):
+    settling, end = Settling(AS_A_WHOLE), start
+    for samples in grown:
+        end += samples
+        (part,) = settling.pause(start, end, lambda *sound: sound)
+        assert part.heard == (start, end)
+        assert not settling.settles(part)
 
 
 @given(st.integers(0, 10**7), GROWTH)

@@ -93,10 +93,16 @@ def noted(monkeypatch):
 
 
 @pytest.fixture
-async def talk(noted):
+def parts():
+    """Whether the second ear hears parts."""
+    return True
+
+
+@pytest.fixture
+async def talk(noted, parts):
     ear, version = Ear(), Version()
     second = SecondPass(lambda: ear)
-    answers = Answers(version, Metrics("model"), ServerOptions(), second=second)
+    answers = Answers(version, Metrics("model"), ServerOptions(hear_parts=parts), second=second)
     assert await asyncio.to_thread(lambda: second.name) == "ear"
     ear.heard.clear()
     said = []
@@ -144,8 +150,10 @@ async def answer(talk, seconds):
     """What the utterance is answered with, and what revises it, if that was promised."""
     sound = utterance(seconds)
     ended = UtteranceEnded(sound, sound.end_sample, "silence")
-    result, rehearing = await talk.it.settle(await talk.it.end(ended))
-    return result, rehearing and asyncio.create_task(talk.it.revised(rehearing, ended, 1e12))
+    result, rehearing = await talk.it.rehearings.settle(await talk.it.end(ended))
+    return result, rehearing and asyncio.create_task(
+        talk.it.rehearings.revised(rehearing, ended, 1e12)
+    )
 
 
 async def go_on(talk, seconds):
@@ -163,6 +171,17 @@ async def test_only_the_rest_is_heard_at_the_end_and_then_the_whole(talk):
     await heard(talk, 1, then=["draft", "heard"])
     assert (await revised).text == "6"
     assert talk.ear.heard == [4, 2, 6]
+
+
+@pytest.mark.parametrize("parts", [False])
+async def test_unless_it_is_asked_for_nothing_is_heard_in_parts(talk):
+    await go_on(talk, 4)
+    await pause(talk, 6)
+    talk.ear.lets.release(100)
+    await until(lambda: talk.noted == ["heard"])
+    result, revised = await answer(talk, 6)
+    assert (result.text, revised) == ("6", None)
+    assert 2 not in talk.ear.heard
 
 
 async def test_an_answer_before_the_rest_is_heard_is_the_first_ears(talk):
@@ -234,7 +253,7 @@ async def test_an_utterance_that_goes_on_with_none_is_heard_for_itself(talk):
     talk.ear.lets.release(3)
     await until(lambda: talk.noted == ["heard", "heard"])
     ended = UtteranceEnded(second, second.end_sample, "silence")
-    result, _ = await talk.it.settle(await talk.it.end(ended))
+    result, _ = await talk.it.rehearings.settle(await talk.it.end(ended))
     assert (result.utterance, result.text, result.ear) == (2, "1", "ear")
 
 
