@@ -29,13 +29,13 @@ class Letter:
 def letters(log_probs: LogProbs, vocabulary: Vocabulary) -> list[Letter]:
     """The runs of letters and word delimiters, without what is never shown."""
     best = log_probs.argmax(axis=1)
+    if not len(best):
+        return []
     starts = np.flatnonzero(np.diff(best, prepend=-1))
     ends = np.append(starts, len(best))[1:]
-    return [
-        Letter(int(best[a]), int(a), int(b), float(log_probs[a:b, best[a]].max()))
-        for a, b in zip(starts, ends, strict=True)
-        if best[a] not in vocabulary.hidden_ids
-    ]
+    highest = np.maximum.reduceat(log_probs.max(axis=1), starts)
+    runs = zip(*(one.tolist() for one in (best[starts], starts, ends, highest)), strict=True)
+    return [Letter(*run) for run in runs if run[0] not in vocabulary.hidden_ids]
 
 
 def greedy(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from prometheus_client import (
     CollectorRegistry,
@@ -48,6 +49,7 @@ class Exposition:
             metric.observe(scaled)
 
 
+@lru_cache(maxsize=256)
 def vad_label(vad: str) -> str:
     """A detector's name as far as it is one of ours."""
     if not vad:

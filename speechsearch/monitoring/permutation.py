@@ -180,14 +180,19 @@ def _counted(
 ) -> list[tuple[Floats, Floats]]:
     """For each metric the counts [permutations, bins] of reference and window."""
     starts = np.concatenate([[0], np.cumsum(lengths)])
-    falls = np.zeros((len(sample.sessions), starts[-1]))
-    for start, places in zip(starts, bins, strict=False):
-        known = np.flatnonzero(places >= 0)
-        falls[known, start + places[known]] = 1.0
-    whole = sample.summed(falls)
+    places, width = np.stack(bins), int(starts[-1])
+    known = places >= 0
+    cells = (sample.sessions * width + starts[:-1, None] + places)[known]
+    utterances = np.nonzero(known)[1]
+    shape = (int(sample.sessions.max()) + 1, width)
+
+    def by_session(fallen: Ints) -> Floats:
+        return np.bincount(fallen, minlength=shape[0] * width).reshape(shape).astype(np.float64)
+
+    whole = by_session(cells)
     sides = [
         ((1.0 - draw.current) @ (draw.share[:, None] * whole),
-         draw.current @ sample.summed(falls, draw.kept))
+         draw.current @ by_session(cells[draw.kept[utterances]]))
         for draw in draws
     ]  # fmt: skip
     reference, current = (np.vstack(side) for side in zip(*sides, strict=True))

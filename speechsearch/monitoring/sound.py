@@ -106,9 +106,11 @@ def _snr_db(powers: Floats, speech: float) -> float:
 
 def _clipping(samples: Audio) -> float:
     """Share of samples on tops that are flat; each top of a clean wave has one or two."""
-    flat = np.abs(samples) >= FLAT * float(np.abs(samples).max())
-    beside = flat & np.roll(flat, 1) & (np.sign(samples) == np.sign(np.roll(samples, 1)))
-    return float((beside | np.roll(beside, -1)).mean())
+    sizes = np.abs(samples)
+    at = np.flatnonzero(sizes >= FLAT * float(sizes.max()))
+    follow = (np.diff(at) == 1) & (np.diff(np.sign(samples[at])) == 0)
+    flat = np.append(follow, False) | np.append(False, follow)
+    return float(flat.sum() / len(samples))
 
 
 def _band_limit_hz(spectrum: Floats) -> float:
