@@ -16,12 +16,20 @@ from speechsearch.wire import messages as m
 from tests.vad.test_segmenter import OPTIONS, LoudIsSpeech
 
 
+class Unrevised:
+    """Answers stand as they are."""
+
+    async def settle(self, answered):
+        return answered.result, None
+
+
 class Listener:
     """A conversation that allows every pause so long, and hears the same in every utterance."""
 
     def __init__(self, say, hangover_ms=96.0):
         self.say, self.hangover_ms = say, hangover_ms
         self.heard, self.withdrawn = [], 0
+        self.rehearings = Unrevised()
 
     def pause(self, event):
         message = m.Hangover(
@@ -45,9 +53,6 @@ class Listener:
             return Answered(ended.utterance, found)
 
         return answer()
-
-    async def settle(self, answered):
-        return answered.result, None
 
 
 def bursts(*at_ms, length_ms=320, total_ms=4000):
