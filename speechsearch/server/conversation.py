@@ -198,14 +198,15 @@ class Conversation:
     def _hear_ahead(self, event: Paused, pipeline: Pipeline) -> Ahead | None:
         """Begin to hear again what the answer to this pause will most likely rest on."""
         latest = self._latest
-        if not self.rehearings.begin_at_pauses or (latest and not latest.done()):
+        if latest and not latest.done():
             return None
         earlier = latest.result() if latest else None
         if earlier and not self._may_continue(earlier, event.utterance):
             earlier = None
         spoken = Spoken(event.utterance, event.sample, earlier)
-        sound = Chunk(pipeline.sound_of(spoken), spoken.whole.start_sample)
-        return self.rehearings.ahead(sound)
+        return self.rehearings.ahead(
+            lambda: Chunk(pipeline.sound_of(spoken), spoken.whole.start_sample)
+        )
 
     async def _adopt(self, speculation: _Speculation) -> Answered | None:
         """The pause was the end: take what was begun then; None where it came to nothing."""

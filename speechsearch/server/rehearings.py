@@ -39,17 +39,15 @@ class Rehearings:
         self.over: Callable[[int, Rehearing], None] | None = None
         """Told when the ear is done with an answered utterance"""
 
-    @property
-    def begin_at_pauses(self) -> bool:
-        """Whether the ear begins before it is known that the pause is the end."""
-        return self._answers.second is not None and self._settling is not None
+    def ahead(self, sound: Callable[[], Chunk]) -> Ahead | None:
+        """Have the sound up to a pause heard, beside the first ear; not where the ear is patient.
 
-    def ahead(self, sound: Chunk) -> Ahead | None:
-        """Have the sound up to a pause heard, beside the first ear."""
+        ``sound`` is only made where it is heard.
+        """
         second = self._answers.second
         if second is None or self._settling is None:
             return None
-        return Ahead(second, sound, self._settling)
+        return Ahead(second, sound(), self._settling)
 
     def begin(self, answered: Answered, ahead: Ahead | None) -> Rehearing | None:
         """Go over an answer; ``ahead`` is its sound on its way, if it turned out to be that."""

@@ -60,9 +60,10 @@ def hits_of(server, path):
     return hits[0]
 
 
-def press(page, name, why=None):
-    """A button, and that one is sure of it."""
-    page.locator("#acts").get_by_role("button", name=name).click()
+def press(page, name, why=None, within="#acts", asked=""):
+    """A button, and that one is sure of it, having been ``asked``."""
+    page.locator(within).get_by_role("button", name=name).click()
+    assert asked in page.locator("#sure-what").inner_text()
     if why:
         page.get_by_label("Why").fill(why)
     page.get_by_role("dialog").get_by_role("button", name=name).click()
@@ -121,9 +122,7 @@ def test_a_version_is_let_in_from_the_page_and_found_again_by_its_name(
         show(page)
         fill_in(page, Other_settings="search.limit = 1\n\n search.mode=full")
         page.get_by_label("Everybody at once").check()
-        page.locator("#start").get_by_role("button", name="Start").click()
-        assert "golden utterances" in page.locator("#sure-what").inner_text()
-        page.get_by_role("dialog").get_by_role("button", name="Start").click()
+        press(page, "Start", within="#start", asked="golden utterances")
         expect(page, HERE, "warm")
         assert page.locator("#start").is_hidden(), "one at a time"
         new = admin.status()["champion"]
@@ -136,8 +135,7 @@ def test_a_version_is_let_in_from_the_page_and_found_again_by_its_name(
         offered = page.locator("#start-known option")
         assert new in [one.get_attribute("value") for one in offered.all()]
         fill_in(page, Version=new)
-        page.locator("#start").get_by_role("button", name="Start").click()
-        page.get_by_role("dialog").get_by_role("button", name="Start").click()
+        press(page, "Start", within="#start")
         page.locator("#start").wait_for(state="hidden")
         assert admin.status()["challenger"] == new
 
@@ -159,11 +157,11 @@ def test_a_start_that_cannot_be_is_said_to_be_and_what_was_typed_stays(
     with asked_for_token(browser, server) as page:
         show(page)
         fill_in(page, **fields)
-        page.locator("#start").get_by_role("button", name="Start").click()
         if told.startswith("“"):
+            page.locator("#start").get_by_role("button", name="Start").click()
             assert page.locator("dialog").is_hidden(), "nothing is to be sure of"
         else:
-            page.get_by_role("dialog").get_by_role("button", name="Start").click()
+            press(page, "Start", within="#start")
         expect(page, "#told", re.compile(re.escape(told)))
         for label, value in fields.items():
             field = page.locator("#start").get_by_label(label.replace("_", " "))

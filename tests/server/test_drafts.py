@@ -156,6 +156,14 @@ async def answer(talk, seconds):
     )
 
 
+async def answered_as_a_whole(talk, seconds):
+    """The ear hears all that it is asked to, and its only text is the first answer."""
+    talk.ear.lets.release(100)
+    await until(lambda: talk.noted == ["heard"])
+    result, revised = await answer(talk, seconds)
+    assert (result.text, revised) == (f"{seconds}", None)
+
+
 async def go_on(talk, seconds):
     await pause(talk, seconds)
     talk.it.resume(Resumed(1, 200.0))
@@ -177,10 +185,7 @@ async def test_only_the_rest_is_heard_at_the_end_and_then_the_whole(talk):
 async def test_unless_it_is_asked_for_nothing_is_heard_in_parts(talk):
     await go_on(talk, 4)
     await pause(talk, 6)
-    talk.ear.lets.release(100)
-    await until(lambda: talk.noted == ["heard"])
-    result, revised = await answer(talk, 6)
-    assert (result.text, revised) == ("6", None)
+    await answered_as_a_whole(talk, 6)
     assert 2 not in talk.ear.heard
 
 
@@ -217,10 +222,7 @@ async def test_where_the_whole_is_not_believed_the_parts_stand(talk):
 async def test_a_short_part_is_not_heard_for_itself_once_speech_goes_on(talk):
     await go_on(talk, 1)
     await pause(talk, 2)
-    talk.ear.lets.release(2)
-    await until(lambda: talk.noted == ["heard"])
-    result, revised = await answer(talk, 2)
-    assert (result.text, revised) == ("2", None)
+    await answered_as_a_whole(talk, 2)
 
 
 async def test_a_pause_that_does_not_last_never_has_the_whole_heard(talk):

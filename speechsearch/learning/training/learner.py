@@ -61,7 +61,8 @@ class Learner:
         self._optimiser = torch.optim.AdamW(groups(self.model, recipe.optimiser), betas=BETAS)
         state = self.model.state_dict()
         self._average = {name: weight.detach().clone() for name, weight in state.items()}
-        self._begun = {name: weight.clone() for name, weight in self._average.items()}
+        kept = self._average if recipe.optimiser.keep else {}
+        self._begun = {name: weight.clone() for name, weight in kept.items()}
         self._bad_steps = 0
 
     def learn(self, examples: Examples, step: int, done: float) -> Learned:
@@ -122,10 +123,10 @@ class Learner:
     def _coming_out(self) -> dict[str, torch.Tensor]:
         """The averaged weights, and the recipe's share of those begun with."""
         keep = self._recipe.optimiser.keep
-        return {
-            name: weight.lerp(self._begun[name], keep) if keep else weight
-            for name, weight in self._average.items()
+        mixed = {
+            name: self._average[name].lerp(weight, keep) for name, weight in self._begun.items()
         }
+        return mixed or self._average
 
     def _blame(self, examples: Examples) -> tuple[torch.Tensor, torch.Tensor]:
         """What the transcripts say, and what the teacher says."""

@@ -107,7 +107,7 @@ class Optimiser(_Part, frozen=True):
     weight_decay: NotNegative = 1e-2
     clip_norm: Positive = 2.0
     average: Share = 0.998
-    """Decay of the moving average of the weights, which is what comes out"""
+    """Decay of the moving average of the weights, which is what comes out, but for ``keep``"""
     keep: Share = 0.0
     """Share of the weights begun with in what comes out: halfway between both, what was known is
     kept and most of what is new is there (WiSE-FT, Wortsman et al. 2022)"""
