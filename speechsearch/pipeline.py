@@ -16,6 +16,7 @@ import numpy as np
 from speechsearch.asr import gate
 from speechsearch.asr.beam import BeamDecoder, Reading
 from speechsearch.asr.ctc import greedy
+from speechsearch.asr.interrupt import give_way
 from speechsearch.asr.model import AcousticModel
 from speechsearch.asr.plausible import Judge
 from speechsearch.asr.second_ear import Reheard, check_second_ear
@@ -247,7 +248,10 @@ class Pipeline:
     def read(
         self, sound: Utterance, log_probs: LogProbs, watch: Stopwatch, *, inside: bool = True
     ) -> Result:
-        """What the log-probs of ``sound`` say and ask for; ``inside`` as for ``Ranker.answer``."""
+        """What the log-probs of ``sound`` say and ask for; ``inside`` as for ``Ranker.answer``.
+
+        Raises Interrupted, between two stages, where an ``Interrupt`` in force is asked for.
+        """
         info = self.model.info
         offset_s = sound.start_sample / SAMPLE_RATE_HZ
         heard = greedy(log_probs, info.vocabulary, info.timing, offset_s)
@@ -258,11 +262,13 @@ class Pipeline:
         if beam and verdict.is_speech:
             readings = beam.decode(log_probs, offset_s)
         self._lap(watch, "hypothesis")
+        give_way()
         asked = heard.text
         if readings and self.options.search is SearchMode.FULL:
             asked = query_of(reading.hypothesis.text for reading in readings)
         found = self._find(finder.ranker, asked, log_probs, verdict, inside)
         self._lap(watch, "search")
+        give_way()
         if beam and found.hits:
             readings = _with_titles(beam, log_probs, offset_s, found.hits)
         hypotheses = _spelt(readings) if readings or not verdict.is_speech else (heard,)

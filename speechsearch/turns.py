@@ -125,9 +125,11 @@ class Habit:
 
 
 def allow(heard: Result | None, habit: Habit, options: TurnOptions) -> Allowance:
-    """How long the pause after ``heard`` may last; None: nobody had time to hear it."""
+    """How long the pause after ``heard`` may last; None: nobody had time to hear it, and no longer
+    pause is allowed whatever it says.
+    """
     if heard is None:
-        return Allowance(options.dangling_ms, "unheard")
+        return Allowance(max(options.dangling_ms, options.slow_ms), "unheard")
     words = heard.text.split()
     if words and words[-1] in DANGLING:
         return Allowance(options.dangling_ms, "dangling")

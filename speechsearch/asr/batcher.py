@@ -2,10 +2,10 @@
 
 Answers go before decodes at a pause, those before partial transcripts, those before recordings
 that were sent in whole. Of one owner only the newest partial waits, and none that has become stale
-is heard: under load partials thin out first, answers never do. What was begun is not interrupted,
-so no recording is begun while somebody speaks, unless it has waited long. Shadows, which nobody
-waits for, have what is left: none is begun while anything else waits, and one that grew old is not
-heard at all.
+is heard: under load partials thin out first, answers never do. An answer, or a decode at a pause,
+stops a partial that was begun (``server/yielding.py``), never a recording; so no recording is begun
+while somebody speaks, unless it has waited long. Shadows, which nobody waits for, have what is
+left: none is begun while anything else waits, and one that grew old is not heard at all.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 ``with interrupt.in_force():`` is put around the work; another thread may ``ask`` at any moment. The
 engine finds the interrupt that is in force by itself, so that nothing between has to hand it on. An
-engine that cannot stop ends its work: ``ask`` is a wish.
+engine that cannot stop ends its work: ``ask`` is a wish. ``give_way`` is called between two steps.
 """
 
 from __future__ import annotations
@@ -74,3 +74,10 @@ _in_force: ContextVar[Interrupt | None] = ContextVar("interrupt", default=None)
 def interrupt_in_force() -> Interrupt | None:
     """The one that the present work has to heed."""
     return _in_force.get()
+
+
+def give_way() -> None:
+    """Raise Interrupted where the present work is to stop."""
+    interrupt = interrupt_in_force()
+    if interrupt:
+        interrupt.check()

@@ -262,7 +262,8 @@ class Voice:
             number = getattr(event, "utterance", None)
             if isinstance(event, m.Hangover) and number == self.connection.utterance:
                 self._heed(event)
-            if isinstance(event, m.Hangover | m.Error | ConnectionState):
+            settled = isinstance(event, m.Hangover) and event.settled
+            if settled or isinstance(event, m.Error | ConnectionState):
                 self._advised.set()
             if isinstance(event, m.Final | m.Nothing | m.Error) and number in self._spoken:
                 spoken = self._spoken.pop(number)

@@ -21,7 +21,7 @@ from speechsearch.pipeline import Answered, Pipeline, Spoken
 from speechsearch.server.admission import Admission, AdmissionOptions
 from speechsearch.server.heap import LONG_SAMPLES, give_back
 from speechsearch.server.second_pass import SecondPass
-from speechsearch.server.shadow import Shadow
+from speechsearch.server.yielding import YIELDING, Yielding
 from speechsearch.types import Audio, Hit, LogProbs
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Ticket(Generic[T]):
     cpu_s: float = 0.0
     """CPU time of the server's process while it was heard: an upper bound of its cost"""
     stopped_after_s: float | None = None
-    """A shadow that had to make way: how long it had been worked on"""
+    """Where it had to make way: how long it had been worked on"""
 
 
 class Answers:
@@ -84,7 +84,7 @@ class Answers:
         self.watch: Callable[[Priority, float, float], None] | None = None
         """Told in the loop of all that was heard, how many seconds it took, and for how many of
         them it was in the way of somebody who speaks, where wanted"""
-        self._shadow: Shadow | None = None
+        self._yielding: Yielding | None = None
         self._metrics = metrics
         self._deadline_ms = options.deadline_ms
         self.revise_within_ms = options.revise_within_ms
@@ -107,8 +107,8 @@ class Answers:
         ticket.job = Job(ticket, owner, priority, len(work.sound))
         with self._change:
             dropped = self._batcher.offer(ticket.job, self._clock())
-            if self._shadow:
-                self._shadow.make_way(priority)
+            if self._yielding:
+                self._yielding.make_way(priority)
             self._change.notify()
         for job in dropped:
             job.work.outcome.set_result(None)
@@ -161,23 +161,23 @@ class Answers:
                     batch, stale = self._batcher.take(self._clock())
                 if self._over:
                     return
-                shadowing = bool(batch) and batch[0].priority is Priority.SHADOW
-                self._shadow = Shadow(self._clock) if shadowing else None
+                yields = bool(batch) and batch[0].priority in YIELDING
+                self._yielding = Yielding(self._clock, batch[0].priority) if yields else None
             for job in stale:
                 self._settle(job.work, None)
-            if self._shadow:
-                self._work_beside(batch, self._shadow)
+            if self._yielding:
+                self._work_beside(batch, self._yielding)
             else:
                 self._work(batch)
             if any(len(job.work.work.sound) >= LONG_SAMPLES for job in batch) and not self.waiting:
                 give_back()
 
-    def _work_beside(self, batch: list[Job[Ticket[Any]]], shadow: Shadow) -> None:
-        """As ``_work``, but only for as long as nobody who speaks waits."""
-        with shadow.working():
+    def _work_beside(self, batch: list[Job[Ticket[Any]]], yielding: Yielding) -> None:
+        """As ``_work``, but only for as long as nobody waits for an answer."""
+        with yielding.working():
             self._work(batch)
         with self._change:
-            self._shadow = None
+            self._yielding = None
 
     def _work(self, batch: list[Job[Ticket[Any]]]) -> None:
         """Hear a batch at once, then conclude one by one."""
@@ -210,6 +210,8 @@ class Answers:
             )
             try:
                 outcome = job.work.work.conclude(log_probs, own)
+            except Interrupted:
+                job.work.stopped_after_s, outcome = self._clock() - began_s, None
             except Exception as error:
                 outcome = error
             job.work.cpu_s = (time.process_time() - cpu_before_s) / len(due)
@@ -231,7 +233,7 @@ class Answers:
         if priority in (Priority.ANSWER, Priority.PAUSE):
             loop.call_soon_threadsafe(self.admission.worked, busy_s)
         if self.watch is not None:
-            waited_s = self._shadow.in_the_way_s if self._shadow else 0.0
+            waited_s = self._yielding.in_the_way_s if self._yielding else 0.0
             loop.call_soon_threadsafe(self.watch, priority, busy_s, waited_s)
 
     def _hear(self, batch: list[Work[Any]]) -> list[LogProbs]:

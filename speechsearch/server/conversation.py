@@ -227,6 +227,7 @@ class Conversation:
 
     async def _speculate(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
         """Answer, and say how long the pause may last; None where that was not to be."""
+        await self._allow(speculation, None, settled=False)
         answered = await self._try(speculation, before)
         if not speculation.dropped and not self._patient:
             if answered:
@@ -234,22 +235,32 @@ class Conversation:
             elif speculation.ahead:
                 speculation.ahead.leave()
         if speculation is self._speculation:
-            options = speculation.pipeline.options.turns
-            allowance = allow(answered.result if answered else None, self._habit, options)
-            self._metrics.allowed(allowance.reason)
-            await self._say(
-                m.Hangover(
-                    utterance=speculation.utterance.number,
-                    sample=speculation.sample,
-                    hangover_ms=allowance.hangover_ms,
-                    reason=allowance.reason,
-                )
-            )
+            await self._allow(speculation, answered, settled=True)
             if answered and self._glimpses and answered.result.continues is None:
                 await self._glimpses.show(
                     answered.utterance, answered.result, speculation.utterance.end_sample
                 )
         return answered
+
+    async def _allow(
+        self, speculation: _Speculation, answered: Answered | None, *, settled: bool
+    ) -> None:
+        """Say how long the pause may last by what was heard, or at most, before that is known: who
+        waits for words that are late does not wait longer than for any words.
+        """
+        options = speculation.pipeline.options.turns
+        allowance = allow(answered.result if answered else None, self._habit, options)
+        if settled:
+            self._metrics.allowed(allowance.reason)
+        await self._say(
+            m.Hangover(
+                utterance=speculation.utterance.number,
+                sample=speculation.sample,
+                hangover_ms=allowance.hangover_ms,
+                reason=allowance.reason,
+                settled=settled,
+            )
+        )
 
     async def _try(self, speculation: _Speculation, before: Latest | None) -> Answered | None:
         try:

@@ -145,7 +145,9 @@ class Hearing:
         return await self._advice
 
     async def _hear_advice(self, message: m.Message) -> None:
-        if isinstance(message, m.Hangover) and self._advice and not self._advice.done():
+        if not isinstance(message, m.Hangover) or not message.settled:
+            return
+        if self._advice and not self._advice.done():
             self._advice.set_result(message.hangover_ms)
 
     async def _answered(self, ended: UtteranceEnded) -> Answer:

@@ -57,12 +57,14 @@ class Listening:
             return events
 
     def saying(self, send: Say) -> Say:
-        """As ``send``, but how long a pause may last is for the stream, not for the client."""
+        """As ``send``, but how long a pause may last is for the stream, which waits for the words,
+        and not for the client.
+        """
 
         async def say(message: m.Message) -> None:
-            if isinstance(message, m.Hangover):
-                await self.take(lambda: self.stream.advise(message.sample, message.hangover_ms))
-            else:
+            if not isinstance(message, m.Hangover):
                 await send(message)
+            elif message.settled:
+                await self.take(lambda: self.stream.advise(message.sample, message.hangover_ms))
 
         return say

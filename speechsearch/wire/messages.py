@@ -223,14 +223,16 @@ class Endpoint(Message, frozen=True, kw_only=True, tag="endpoint"):
 class Hangover(Message, frozen=True, kw_only=True, tag="hangover"):
     """How long the pause since ``sample`` may last before it ends the utterance.
 
-    The words were heard by then. The client ends the utterance itself, so that both sides always
-    cut at the same sample; its own hangover is the upper bound.
+    The client ends the utterance itself, so that both sides always cut at the same sample; its own
+    hangover is the upper bound.
     """
 
     utterance: int
     sample: int
     hangover_ms: float
     reason: str
+    settled: bool = True
+    """False: the words are not heard yet, and no longer pause will be allowed once they are"""
 
 
 class Partial(Message, frozen=True, kw_only=True, tag="partial"):

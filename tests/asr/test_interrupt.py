@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from speechsearch.asr.interrupt import Interrupt, interrupt_in_force
+from speechsearch.asr.interrupt import Interrupt, give_way, interrupt_in_force
 from speechsearch.asr.onnx import OnnxAcousticModel
 from speechsearch.errors import Interrupted
 
@@ -21,6 +21,17 @@ def test_an_interrupt_is_in_force_inside_its_block_and_in_its_thread_alone():
         thread.join()
     assert elsewhere == [None]
     assert interrupt_in_force() is None
+
+
+def test_work_gives_way_only_where_that_was_asked_for():
+    interrupt = Interrupt()
+    give_way()
+    with interrupt.in_force():
+        give_way()
+        interrupt.ask()
+        with pytest.raises(Interrupted):
+            give_way()
+    give_way()
 
 
 def test_what_is_asked_for_beforehand_does_not_begin():

@@ -10,7 +10,13 @@ from speechsearch.client.connection import Connection
 from speechsearch.client.voice import Answer, Voice
 from speechsearch.client.voices import detector_of, live_voice
 from speechsearch.config import load_settings
-from speechsearch.vad.endpointer import Pause, Resume, SpeechEnd, SpeechStart
+from speechsearch.vad.endpointer import (
+    EndpointerOptions,
+    Pause,
+    Resume,
+    SpeechEnd,
+    SpeechStart,
+)
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
 
@@ -92,3 +98,54 @@ async def test_what_was_said_before_the_microphone_vanished_is_answered(server, 
                 assert event.message.endpoint_reason == "flush"
                 assert event.message.hits[0].id == spoken.item
                 break
+
+
+class LateWords:
+    """A connection to a server that allows a pause 320 ms at once, and some time later 160."""
+
+    utterance, bytes_sent = 1, 0
+
+    def __init__(self, late_s):
+        self.late_s, self.said, self.ends = late_s, asyncio.Queue(), []
+
+    def submit(self, event):
+        if isinstance(event, Pause):
+            self.allow(event.sample, 320, False)
+            asyncio.get_running_loop().call_later(self.late_s, self.allow, event.sample, 160, True)
+        if isinstance(event, SpeechEnd):
+            self.ends.append((event.decided_sample - event.end_sample) / 16)
+
+    def allow(self, sample, ms, settled):
+        self.said.put_nowait(
+            m.Hangover(utterance=1, sample=sample, hangover_ms=ms, reason="usual", settled=settled)
+        )
+
+    async def events(self):
+        while True:
+            yield await self.said.get()
+
+    async def ready(self):
+        pass
+
+    room = settled = ready
+
+
+async def ends_of(fixture, late_s, **how):
+    settings, connection = load_settings(), LateWords(late_s)
+    segmenter = Segmenter(detector_of(settings), settings.vad)
+    player = Player(read_audio(fixture.path), tail_s=1.5, speed=float(how.get("live", True)))
+    async for _ in Voice(player, segmenter, connection, **how).heard():
+        pass
+    return connection.ends
+
+
+async def test_a_live_pause_whose_words_are_late_lasts_as_long_as_was_said_at_first(fixtures):
+    ends_ms = await ends_of(fixtures.queries[0], late_s=60)
+    assert all(320 <= ms < EndpointerOptions().hangover_ms for ms in ends_ms)
+    assert ends_ms
+
+
+async def test_a_recording_waits_for_words_that_are_late(fixtures):
+    ends_ms = await ends_of(fixtures.queries[0], late_s=0.1, live=False)
+    assert ends_ms
+    assert set(ends_ms) == {160}

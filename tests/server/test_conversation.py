@@ -9,6 +9,7 @@ from websockets.asyncio.client import connect
 
 from speechsearch.audio.player import read_audio
 from speechsearch.types import ms_to_samples
+from speechsearch.vad.endpointer import EndpointerOptions
 from speechsearch.wire import messages as m
 from speechsearch.wire.codec import encode_message
 from tests.server.test_sockets import HELLO, frames, greeted, speak, until
@@ -50,7 +51,9 @@ async def until_pause(socket, sound, utterance=1, first=0, pause_at=None, **star
     for frame in frames(sound, utterance, first):
         await socket.send(frame)
     await say(socket, m.Pause(utterance=utterance, sample=pause_at))
-    return await until(socket, "hangover")
+    while not (hangover := await until(socket, "hangover")).get("settled", True):
+        assert hangover["hangover_ms"] <= 500
+    return hangover
 
 
 async def test_a_pause_is_answered_with_how_long_it_may_last_and_the_endpoint_at_once(
@@ -67,6 +70,22 @@ async def test_a_pause_is_answered_with_how_long_it_may_last_and_the_endpoint_at
     assert final["hits"][0]["id"] == query.item
     after = counted(own_server, "speechsearch_speculations")
     assert after["hit"] == before.get("hit", 0) + 1
+
+
+async def test_how_long_a_pause_may_last_at_most_is_said_before_its_words_are_heard(
+    own_server, spoken
+):
+    _, sound = spoken
+    pause_at = len(sound) - QUIET
+    async with greeted(own_server) as socket:
+        await say(socket, m.SpeechStart(utterance=1, start_sample=0))
+        for frame in frames(sound, 1, 0):
+            await socket.send(frame)
+        await say(socket, m.Pause(utterance=1, sample=pause_at))
+        most, settled = await until(socket, "hangover"), await until(socket, "hangover")
+    assert (most["sample"], most["settled"]) == (pause_at, False)
+    assert (settled["sample"], settled.get("settled", True)) == (pause_at, True)
+    assert settled["hangover_ms"] <= most["hangover_ms"] < EndpointerOptions().hangover_ms
 
 
 async def test_what_was_decoded_at_a_pause_is_discarded_when_speech_goes_on(own_server, spoken):

@@ -32,11 +32,16 @@ class Listener:
         self.rehearings = Unrevised()
 
     def pause(self, event):
-        message = m.Hangover(
-            utterance=event.utterance.number, sample=event.sample, reason="usual",
-            hangover_ms=self.hangover_ms,
-        )  # fmt: skip
-        self.task = asyncio.ensure_future(self.say(message))
+        self.task = asyncio.ensure_future(self._allow(event))
+
+    async def _allow(self, event):
+        for settled, hangover_ms in ((False, 10 * self.hangover_ms), (True, self.hangover_ms)):
+            await self.say(
+                m.Hangover(
+                    utterance=event.utterance.number, sample=event.sample, reason="usual",
+                    hangover_ms=hangover_ms, settled=settled,
+                )
+            )  # fmt: skip
 
     def resume(self, event):
         self.heard.append(("resume", event.number))

@@ -1,4 +1,4 @@
-"""What nobody waits for is in nobody's way."""
+"""Looks and shadows are in no answer's way."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from speechsearch.config import ServerOptions
 from speechsearch.errors import Interrupted
 from speechsearch.monitoring.metrics import Metrics
 from speechsearch.server.answers import Answers, Work
-from speechsearch.server.shadow import LEFT_TO_IT_S, Shadow
+from speechsearch.server.yielding import LEFT_TO_IT_S, Yielding
 
 SOUND = np.zeros(1600, np.float32)
 
@@ -25,30 +25,40 @@ class Clock:
 
 
 @pytest.mark.parametrize("priority", [Priority.ANSWER, Priority.PAUSE])
-def test_who_waits_for_an_answer_stops_it_at_once(priority):
+@pytest.mark.parametrize("work", [Priority.PARTIAL, Priority.SHADOW])
+def test_who_waits_for_an_answer_stops_it_at_once(work, priority):
     clock = Clock()
-    shadow = Shadow(clock)
-    shadow.make_way(priority)
+    yielding = Yielding(clock, work)
+    yielding.make_way(priority)
     clock.now_s += 0.25
-    assert shadow.in_the_way_s == 0.25
-    with pytest.raises(Interrupted), shadow.working():
+    assert yielding.in_the_way_s == 0.25
+    with pytest.raises(Interrupted), yielding.working():
         interrupt_in_force().check()
 
 
 @pytest.mark.parametrize("priority", [Priority.RECORDING, Priority.SHADOW])
-def test_work_for_nobody_who_speaks_lets_it_go_on(priority):
+def test_work_for_nobody_who_speaks_lets_a_shadow_go_on(priority):
+    assert goes_on(Priority.SHADOW, priority)
+
+
+@pytest.mark.parametrize("priority", [Priority.PARTIAL, Priority.RECORDING, Priority.SHADOW])
+def test_a_look_goes_on_where_only_other_looks_wait_or_nobody(priority):
+    assert goes_on(Priority.PARTIAL, priority)
+
+
+def goes_on(work, priority):
+    """Whether what was begun long ago lets work of that priority wait."""
     clock = Clock()
-    shadow = Shadow(clock)
+    yielding = Yielding(clock, work)
     clock.now_s += 10
-    shadow.make_way(priority)
-    assert shadow.in_the_way_s == 0
-    with shadow.working():
-        interrupt_in_force().check()
+    yielding.make_way(priority)
+    with yielding.working():
+        return not interrupt_in_force().asked and yielding.in_the_way_s == 0
 
 
-def test_a_partial_lets_it_go_on_until_it_is_known_to_be_slow():
+def test_a_partial_lets_a_shadow_go_on_until_it_is_known_to_be_slow():
     clock = Clock()
-    shadow = Shadow(clock)
+    shadow = Yielding(clock, Priority.SHADOW)
     clock.now_s += LEFT_TO_IT_S - 0.01
     shadow.make_way(Priority.PARTIAL)
     assert shadow.in_the_way_s == 0
@@ -98,3 +108,31 @@ async def test_an_answer_does_not_wait_for_a_shadow_which_tells_how_long_it_was_
         assert answers.submit(work("later"), Priority.PAUSE, "somebody").stopped_after_s is None
     finally:
         answers.close()
+
+
+@pytest.mark.parametrize("stage", ["hearing", "reading"])
+async def test_an_answer_does_not_wait_for_a_look_at_what_somebody_still_says(stage):
+    model, reading = Model(), Model()
+
+    def read(log_probs, watch):
+        return reading.log_probs_of([log_probs]) if stage == "reading" else "look"
+
+    answers = Answers(None, Metrics("model"), ServerOptions())
+    try:
+        hears = model if stage == "hearing" else Hears()
+        look = answers.submit(Work(SOUND, read, hears), Priority.PARTIAL, "somebody")
+        await asyncio.to_thread((model if stage == "hearing" else reading).begun.wait)
+        work = Work(SOUND, lambda log_probs, watch: "answer", Hears())
+        answer = answers.submit(work, Priority.PAUSE, "somebody")
+        assert await answer.outcome == "answer"
+        assert await look.outcome is None
+        assert look.stopped_after_s > 0
+    finally:
+        answers.close()
+
+
+class Hears:
+    """Hears what is said to it."""
+
+    def log_probs_of(self, sounds):
+        return [SOUND for _ in sounds]
