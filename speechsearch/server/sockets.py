@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,30 +24,19 @@ from speechsearch.errors import (
 )
 from speechsearch.monitoring import seen
 from speechsearch.monitoring.metrics import Metrics
-from speechsearch.monitoring.seen import Turn
 from speechsearch.monitoring.watch import Unwatched, Watching
-from speechsearch.pipeline import Answered
 from speechsearch.server.answers import Answers
 from speechsearch.server.automated import Automated, Automations
 from speechsearch.server.conversation import Conversation, Say
+from speechsearch.server.handling import Handler
 from speechsearch.server.listening import Listening
-from speechsearch.server.observing import dated, heard, reheard, turn_of
-from speechsearch.server.rehearing import Rehearing
-from speechsearch.server.replies import answer_message, error_message
+from speechsearch.server.observing import reheard
+from speechsearch.server.replies import error_message
 from speechsearch.server.sessions import Held, Sessions
 from speechsearch.vad.segmenter import Segmenter
 from speechsearch.wire import messages as m
 from speechsearch.wire.codec import decode_client, encode_message
-from speechsearch.wire.events import (
-    Asked,
-    Event,
-    Left,
-    Paused,
-    Reply,
-    Resumed,
-    UtteranceEnded,
-    Withdrawn,
-)
+from speechsearch.wire.events import Event, Left
 from speechsearch.wire.server_session import ServerFacts, check_hello
 from speechsearch.wire.stream import SameEars, Stream
 
@@ -82,7 +69,7 @@ class Sockets:
         self._sessions = Sessions(
             self._furnish, options.resume_window_s, 4 * options.max_connections
         )
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._handler = Handler(answers, metrics, self._watch)
         self._connections: set[WebSocket] = set()
         self._speakers: dict[WebSocket, float] = {}
         self._draining = False
@@ -118,7 +105,7 @@ class Sockets:
             turns = self._answers.pipeline.options.turns
             ears = held.seat or SameEars(self._segmenter, turns.complete_ms)
             stream = Stream(held.session, ears)
-            held.listening = Listening(stream, partial(self._act, held), held.settle)
+            held.listening = Listening(stream, partial(self._handler.act, held), held.settle)
             say = held.listening.saying(held.send)
         held.conversation = Conversation(
             self._answers, self._metrics, say, hello=hello, seat=held.seat
@@ -209,7 +196,7 @@ class Sockets:
                         self._sessions.drop(held)
                     if error.fatal or errors > MAX_ERRORS:
                         raise
-                    self._refuse(error.code)
+                    self._handler.refuse(error.code)
                     await held.send(error_message(error))
         finally:
             if send_text is not None:
@@ -231,102 +218,8 @@ class Sockets:
             return Left() in await held.listening.take(step)
         events = step()
         for event in events:
-            await self._act(held, event)
+            await self._handler.act(held, event)
         return Left() in events
-
-    async def _act(self, held: Held, event: Event) -> None:
-        match event:
-            case Reply(message):
-                await held.send(message)
-            case Paused():
-                _pause(held, event)
-            case Resumed():
-                held.pauses += 1
-                held.conversation.resume(event)
-            case Withdrawn():
-                held.conversation.withdraw()
-            case UtteranceEnded():
-                answering, turn = held.conversation.end(event), turn_of(held, event)
-                held.pauses = 0
-                self._spawn(self._answer(held, event, answering, turn))
-            case Asked(m.Search() as query):
-                self._spawn(self._search(held, query))
-            case Asked(m.Feedback() as feedback):
-                self._told(held, feedback)
-            case Asked(m.Report() as report):
-                self._watch.put(seen.Reported(held.session.id, report))
-
-    def _told(self, held: Held, feedback: m.Feedback) -> None:
-        if held.automated:
-            held.automated.told(feedback)
-        if feedback.action == "offered":
-            return
-        self._metrics.told(feedback.action)
-        if feedback.action == "click":
-            held.conversation.act(feedback.utterance)
-        if held.seat:
-            held.seat.told(feedback)
-        number, action = feedback.utterance, feedback.action
-        self._watch.put(seen.Acted(held.session.id, number, action, feedback.hit))
-
-    async def _answer(
-        self, held: Held, ended: UtteranceEnded, answering: asyncio.Task[Answered], turn: Turn
-    ) -> None:
-        number, wait_ms = ended.utterance.number, 0.0
-        answer: m.Final | m.Nothing | m.Error
-        answered: Answered | None = None
-        rehearing: Rehearing | None = None
-        try:
-            answered = await answering
-            result, rehearing = await held.conversation.rehearings.settle(answered)
-            wait_ms = (monotonic_s() - turn.ended_s) * 1000
-            arm = held.seat.arm_of(answered).value if held.seat else m.CHAMPION
-            turn = replace(turn, arm=arm)
-            answer = answer_message(result, ended, wait_ms, revising=bool(rehearing), arm=arm)
-            if held.automated and isinstance(answer, m.Final):
-                answer = held.automated.answered(answer)
-            self._metrics.stage("wait", wait_ms)
-            self._metrics.answered(answered.utterance, result)
-        except SpeechsearchError as error:
-            self._refuse(error.code, held, number, turn)
-            answer = error_message(error, number)
-        except Exception:
-            logging.exception("utterance %d of session %s failed", number, held.session.id)
-            self._refuse(SpeechsearchError.code, held, number, turn)
-            failed = SpeechsearchError(
-                "the server failed on this utterance", hint="Say it again; its log has the cause"
-            )
-            answer = error_message(failed, number)
-        held.session.answered(answer, number)
-        await held.send(answer)
-        if held.seat:
-            held.seat.answered(ended, answered)
-        if held.listening:
-            await held.listening.take(held.listening.stream.go_on)
-        held.settle()
-        if answered:
-            self._watch.put(heard(held, ended, answered, wait_ms, turn))
-        if rehearing:
-            revisions = held.conversation.rehearings
-            revised = await revisions.revised(rehearing, ended, turn.ended_s)
-            if revised:
-                held.session.revised(revised)
-                await held.send(revised)
-
-    def _refuse(
-        self, code: str, held: Held | None = None, utterance: int = 0, turn: Turn | None = None
-    ) -> None:
-        self._metrics.refused(code)
-        session = held.session.id if held else ""
-        self._watch.put(seen.Failed(code, session, utterance, turn and dated(turn)))
-
-    async def _search(self, held: Held, query: m.Search) -> None:
-        hits, timings_ms = await self._answers.search(query.query, query.limit)
-        await held.send(
-            m.Results(id=query.id, query=query.query, hits=tuple(hits), timings_ms=timings_ms)
-        )
-        words, ms = len(query.query.split()), sum(timings_ms.values())
-        self._watch.put(seen.Queried(held.session.id, words, len(hits), ms))
 
     async def _leave(self, socket: WebSocket, held: Held) -> None:
         """Bye: what is in flight is answered first."""
@@ -335,24 +228,13 @@ class Sockets:
         self._watch.put(seen.Gone(held.session.id))
         await _hang_up(socket, 1000)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _close(self, socket: WebSocket, error: SpeechsearchError) -> None:
-        self._refuse(error.code)
+        self._handler.refuse(error.code)
         try:
             await socket.send_text(encode_message(error_message(error, fatal=True)))
         except (RuntimeError, OSError, WebSocketDisconnect):
             return
         await _hang_up(socket, 1013 if isinstance(error, Overloaded) else 1008)
-
-
-def _pause(held: Held, event: Paused) -> None:
-    held.conversation.pause(event)
-    if held.seat:
-        held.seat.paused(event)
 
 
 def _subprotocol(socket: WebSocket) -> str | None:
