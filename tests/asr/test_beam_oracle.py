@@ -57,7 +57,7 @@ def test_longer_sound_is_read_alike(model, fixtures):
     hidden = sorted(vocabulary.hidden_ids - {vocabulary.blank_id})
     table[:, hidden] = -1e4
     options = flashlight.LexiconFreeDecoderOptions(
-        beam_size=100, beam_size_token=len(vocabulary.letters), beam_threshold=50, lm_weight=0.0,
+        beam_size=400, beam_size_token=len(vocabulary.letters), beam_threshold=50, lm_weight=0.0,
         sil_score=0.0, log_add=True, criterion_type=flashlight.CriterionType.CTC,
     )  # fmt: skip
     oracle = flashlight.LexiconFreeDecoder(
@@ -67,7 +67,7 @@ def test_longer_sound_is_read_alike(model, fixtures):
     tokens = best.tokens[1:-1]
     kept = [t for i, t in enumerate(tokens) if i == 0 or t != tokens[i - 1]]
     text = "".join(vocabulary.letters[t] for t in kept if t != vocabulary.blank_id)
-    wide = BeamOptions(prefixes=100, behind_nats=50, letter_nats=50)
+    wide = BeamOptions(prefixes=400, behind_nats=50, letter_nats=50)
     ours = BeamDecoder(vocabulary, model.info.timing, options=wide).decode(table)[0]
     assert ours.hypothesis.text == " ".join(text.replace("|", " ").lower().split())
     assert ours.log_prob >= best.score - 1e-3

@@ -30,7 +30,7 @@ def test_a_folder_of_weights_becomes_one_that_is_found_by_its_name(family, tmp_p
 
 def test_a_model_folder_is_copied_and_called_as_asked(tmp_path):
     made = adopt(SHIPPED, tmp_path / "mine", Origin("there"), Precision.INT8)
-    assert made.info.label == "mine@1"
+    assert made.info.label == f"mine@{ModelFolder.open(SHIPPED).info.version}"
     assert made.graph_paths[0].read_bytes() == (SHIPPED / "front.onnx").read_bytes()
     made.verify()
 
